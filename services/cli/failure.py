@@ -46,6 +46,7 @@ KNOWN = (
     KnownError("services.casebook.database", "CasebookUnavailable", NO_ANSWER, "cases: {}"),
     KnownError("services.ledger.database", "LedgerUnavailable", NO_ANSWER, "ledger: {}"),
     KnownError("services.ledger.writer", "LedgerAway", NO_ANSWER, "ledger: {}"),
+    KnownError("services.messaging.records.ledger", "RequestInvalid", INPUT_HAS_ERRORS, "{}: shorten what it says"),
     KnownError(
         "kafka.errors",
         "KafkaError",

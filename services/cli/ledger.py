@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -100,11 +100,15 @@ def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
     from services.ledger.topic import topic_records
     from services.ledger.verify import verify_topic
 
-    found = verify_topic(topic_records(bootstrap))
-    _compare_decisions(bootstrap, settings, found)
-    if "://" in settings.ledger or Path(settings.ledger).is_file():
-        with _index(settings) as index:
-            found.compare_index(index.hashes())
+    with ExitStack() as stack:
+        index, last = None, 0
+        if "://" in settings.ledger or Path(settings.ledger).is_file():
+            index = stack.enter_context(_index(settings))
+            last = index.place().number  # before the topic is read: the keeper carries the index on meanwhile
+        found = verify_topic(topic_records(bootstrap))
+        _compare_decisions(bootstrap, settings, found)
+        if index is not None:
+            found.compare_index(index.hashes(last))
     return found
 
 
@@ -151,7 +155,9 @@ def export(
 
 @app.command()
 def rebuild(bootstrap: Bootstrap = None) -> None:
-    """Build the index anew from Kafka. A keeper that runs meanwhile ends, and continues once it is started again."""
+    """Build the index anew from Kafka. A keeper that runs meanwhile ends, and continues once it is started again.
+
+    What the index has and the ledger in Kafka has not is given up: first see what `kpiwatch ledger verify` says."""
     from services.ledger.topic import rebuild as build_anew
 
     settings = Settings.from_environment()
@@ -189,15 +195,17 @@ def erase(
 ) -> None:
     """Erase a text that somebody wrote, with its salt. That it was erased is recorded; the text cannot be had back."""
     from services.ledger.texts import erasure
-    from services.ledger.writer import LedgerClient
+    from services.ledger.writer import LedgerClient, NotRecorded
 
     settings = Settings.from_environment()
     if len(hash) != 64 or not all(digit in "0123456789abcdef" for digit in hash):
         raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
-    request = erasure(hash, f"cli-{secrets.token_hex(4)}", f"erase/{hash}")
+    request = erasure(hash, f"cli-{secrets.token_hex(4)}", f"erase/{secrets.token_hex(16)}")  # nobody can take it first
     with LedgerClient.open(bootstrap or settings.bootstrap) as ledger:
         ledger.request(request)
-        ledger.until_recorded(request)
+        answer = ledger.until_recorded(request)
+    if isinstance(answer, NotRecorded):
+        raise Failure(f"ledger: not recorded ({answer.reason}), so the text is not erased", INPUT_HAS_ERRORS)
     say("recorded; the keeper erases the text")
 
 

@@ -19,9 +19,9 @@ from services.ledger.checkpoints import CheckpointFile, Signer
 from services.ledger.database import LedgerUnavailable
 from services.ledger.enforcement import sending_to
 from services.ledger.enforcement import start as start_enforcement
-from services.ledger.index import LedgerIndex
+from services.ledger.index import REMEDY, LedgerIndex
 from services.ledger.keeper import Clocks, Keeper, Stores, Topics
-from services.ledger.reader import LedgerReader, Place
+from services.ledger.reader import LedgerCut, LedgerReader, Place
 from services.ledger.texts import Texts
 from services.ledger.writer import producer_of, send_all
 from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
@@ -34,10 +34,6 @@ from services.runtime.http_server import add_health, run_with_http_server
 from services.runtime.settings import Settings
 
 log = logging.getLogger("services.ledger")
-
-
-class LedgerCut(ValueError):
-    """The ledger in Kafka is shorter than what was recorded."""
 
 
 def serve(settings: Settings, clock: Clock) -> None:
@@ -98,7 +94,7 @@ def _refuse_cut(bootstrap: str, place: Place) -> None:
     if end < place.offset:
         raise LedgerCut(
             f"the topic {LEDGER} ends at offset {end}, and record {place.number} was before offset {place.offset}: "
-            "records are lost. See deploy/runbooks/LedgerVoid.md; `kpiwatch ledger verify` says which"
+            f"records are lost. {REMEDY}"
         )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.ledger import schema
 from services.ledger.database import INDEX, changing, migrate, open_store
-from services.ledger.reader import BEGINNING, Place, Read
+from services.ledger.reader import BEGINNING, LedgerCut, Place, Read
 from services.ledger.recording import VERDICTS, Known, Verdict, answered_by, verdict_of
 from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord
 from services.messaging.topics import LEDGER, LEDGER_REQUESTS
@@ -25,6 +25,12 @@ _INSERTS: Final = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _AT_ONCE: Final = 5_000
 """Values in one question."""
 _STALE_MAKING: Final = [kind.value for kind in STALE_MAKING]
+
+
+REMEDY: Final = (
+    "Nothing is recorded. See docs/ledger.md, what to do when it fails; `kpiwatch ledger verify` says what is missing. "
+    "Only `kpiwatch ledger rebuild` gives up what the index has"
+)
 
 
 class IndexLost(Exception):
@@ -47,22 +53,26 @@ class LedgerIndex:
         return cls(open_store(INDEX, place, writes=True))
 
     def open(self, topic_ids: Mapping[str, str]) -> None:
-        """Make ready to write. What was built from another topic is forgotten.
+        """Make ready to write. An index that has records of another topic is left as it is: it may be the last copy.
 
-        `topic_ids`: of the topics that are there. Raises LedgerUnavailable.
+        `topic_ids`: of the topics that are there. Raises LedgerUnavailable, LedgerCut.
         """
         self._topic_ids = topic_ids
         with changing(INDEX, self._engine) as connection:
             migrate(INDEX, connection)
             known = {row.topic: row.topic_id for row in connection.execute(select(schema.positions))}
             if known.get(LEDGER, "") not in ("", topic_ids.get(LEDGER, "")):
-                log.warning("ledger: the index at %s is of another topic: it is built anew", place_of(self._engine))
-                _clear(connection)
+                raise LedgerCut(
+                    f"the index at {place_of(self._engine)} has {self._place(connection).number} records of another "
+                    f"topic {LEDGER} than the one in Kafka: it was made again, or KPIWATCH_BOOTSTRAP names another "
+                    f"Kafka. {REMEDY}"
+                )
             elif known.get(LEDGER_REQUESTS, "") != topic_ids.get(LEDGER_REQUESTS, ""):
                 connection.execute(delete(schema.positions).where(schema.positions.c.topic == LEDGER_REQUESTS))
 
     def clear(self) -> None:
-        """Forget everything: the keeper builds it anew. Raises LedgerUnavailable."""
+        """Forget what comes from the ledger. Requests that have had their answer are not asked again: after a cut they
+        would be recorded with new times. Raises LedgerUnavailable."""
         with changing(INDEX, self._engine) as connection:
             migrate(INDEX, connection)
             _clear(connection)
@@ -91,7 +101,8 @@ class LedgerIndex:
             # first the end: what another keeper records meanwhile is then known without being the end
             place = self._place(connection)
             latest = select(table.subject, func.max(table.number)).where(table.kind.in_(_STALE_MAKING))
-            found = Known(place.number, place.hash)
+            time = connection.scalar(select(table.time).where(table.number == place.number))
+            found = Known(place.number, place.hash, time=time or "")
             found.answered.update(row[0] for row in _of(connection, select(table.answers), table.answers, ids))
             found.claims.update(_pairs(connection, select(schema.claims), schema.claims.c.claim, claims))
             found.latest.update(_pairs(connection, latest.group_by(table.subject), table.subject, seen))
@@ -122,11 +133,17 @@ class LedgerIndex:
         with changing(INDEX, self._engine) as connection:
             return [LedgerRecord.decode(value) for value in connection.scalars(asked)]
 
-    def hashes(self) -> Iterator[tuple[int, str]]:
-        """Number and hash of each record, in order."""
-        table = schema.records.c
-        with changing(INDEX, self._engine) as connection:
-            for number, hash in connection.execute(select(table.number, table.hash).order_by(table.number)):
+    def hashes(self, last: int) -> Iterator[tuple[int, str]]:
+        """Number and hash of each record up to the last one that is asked for, in order. Between two questions others
+        may write."""
+        table, number = schema.records.c, 0
+        asked = select(table.number, table.hash).where(table.number <= last).order_by(table.number).limit(_AT_ONCE)
+        while number < last:
+            with changing(INDEX, self._engine) as connection:
+                rows = list(connection.execute(asked.where(table.number > number)))
+            if not rows:
+                return
+            for number, hash in rows:
                 yield number, hash.hex()
 
     # ---- what comes in -------------------------------------------------------------------------------
@@ -219,5 +236,6 @@ def _pairs(connection: Connection, asked: Select[Any], column: Any, values: Iter
 
 
 def _clear(connection: Connection) -> None:
-    for table in reversed(schema.index.sorted_tables):
+    connection.execute(delete(schema.positions).where(schema.positions.c.topic != LEDGER_REQUESTS))
+    for table in (schema.verdicts, schema.claims, schema.records):
         connection.execute(delete(table))

@@ -24,16 +24,25 @@ from kafka.errors import KafkaError
 from services.domain.time.zone import Instant
 from services.ledger.checkpoints import EVERY, Checkpoint, CheckpointFile, Signer
 from services.ledger.database import LedgerUnavailable
-from services.ledger.index import IndexLost, LedgerIndex
-from services.ledger.reader import Read
-from services.ledger.recording import KEEPERS_ID, Known, Times, answered_by, of_others, record_requests, utc_text
+from services.ledger.index import REMEDY, IndexLost, LedgerIndex
+from services.ledger.reader import LedgerCut, Read
+from services.ledger.recording import (
+    KEEPERS_ID,
+    Known,
+    Times,
+    answered_by,
+    of_others,
+    record_requests,
+    refusal_of_key,
+    utc_text,
+)
 from services.ledger.texts import Texts, erased_by
 from services.ledger.verdict_requests import Published, missing_requests, verdict_requests
 from services.messaging.reader import Record
 from services.messaging.records.decisions import sent_again_by
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request, hash_of
-from services.messaging.topics import CASE_VERDICTS, LEDGER_REQUESTS
+from services.messaging.topics import CASE_VERDICTS, LEDGER, LEDGER_REQUESTS
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +54,14 @@ _AGAIN_SECONDS: Final = 1.0
 _COMPLAIN_SECONDS: Final = 30.0
 _AT_ONCE: Final = 2_000
 """Requests that are decided together."""
+_MOST_ROUNDS: Final = 5
+"""How often records are appended that Kafka acknowledges and nobody can read back."""
 _OF_DECISIONS: Final = (Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
 DAILY: Final = timedelta(days=1)
+
+
+class RecordsLost(Exception):
+    """Kafka acknowledges records, and they do not come back: a keeper that goes on only fills the topic."""
 
 
 class LedgerLog(Protocol):
@@ -54,6 +69,9 @@ class LedgerLog(Protocol):
 
     @property
     def caught_up(self) -> bool: ...
+
+    @property
+    def cut(self) -> bool: ...
 
     def poll_read(self, timeout_seconds: float = 0.5) -> list[Read]: ...
 
@@ -104,6 +122,8 @@ class Topics:
 class _Batch:
     """What is to be decided together."""
 
+    checkpoint: list[Request] = field(default_factory=list)
+    """Comes first, right behind the record that it covers."""
     requests: list[Request] = field(default_factory=list)
     verdicts: list[Published] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -112,7 +132,7 @@ class _Batch:
     """Offset behind the requests in it."""
 
     def __bool__(self) -> bool:
-        return bool(self.requests or self.verdicts or self.missing or self.next_request is not None)
+        return bool(self.checkpoint or self.requests or self.verdicts or self.missing or self.next_request is not None)
 
 
 class Keeper:
@@ -146,8 +166,8 @@ class Keeper:
 
     @property
     def uncovered(self) -> int:
-        """Records behind the latest checkpoint."""
-        return self.number - (0 if self._last_checkpoint is None else self._last_checkpoint.number)
+        """Records that no checkpoint covers, without the one of the latest checkpoint itself."""
+        return _uncovered(self.number, self._last_checkpoint)
 
     @property
     def checkpoint_at(self) -> float:
@@ -166,9 +186,8 @@ class Keeper:
     def open(self) -> None:
         """Continue where the index is. Raises LedgerUnavailable, OSError."""
         self.number = self._stores.index.place().number
-        checkpoints = self._stores.index.of_kinds([Kind.CHECKPOINT])
-        self._stores.checkpoints.add(map(Checkpoint.of_record, checkpoints))
-        self._last_checkpoint = checkpoints[-1] if checkpoints else None
+        for record in self._stores.index.of_kinds([Kind.CHECKPOINT]):
+            self._note_checkpoint(record)
         for record in self._stores.index.of_kinds([Kind.ERASED]):
             self._stores.texts.erase(erased_by(record))
         for record in self._stores.index.of_kinds(_OF_DECISIONS):
@@ -182,8 +201,8 @@ class Keeper:
             except LedgerUnavailable as error:
                 self._complain(str(error))
                 ending.wait(_AGAIN_SECONDS)
-            except IndexLost as error:
-                log.critical("%s; ending, to continue where it is", error)
+            except (IndexLost, LedgerCut, RecordsLost) as error:
+                log.critical("ledger: %s; ending", error)
                 signal.raise_signal(signal.SIGTERM)
                 return
             except Exception as error:  # its text may name a case
@@ -193,7 +212,8 @@ class Keeper:
                 return
 
     def step(self, ending: threading.Event) -> None:
-        """One round. Raises LedgerUnavailable: it is done again with the next one."""
+        """One round. Raises LedgerUnavailable: it is done again with the next one. Raises LedgerCut, RecordsLost or
+        IndexLost: it is not."""
         if not self._topics.ledger.caught_up:
             self._read(_POLL_SECONDS)
             return
@@ -215,7 +235,7 @@ class Keeper:
         for record in self._topics.inputs.poll(0 if batch.requests else _POLL_SECONDS):
             self._sort(record, batch)
         self._release_verdicts(batch)
-        batch.requests += self._checkpoint_due()
+        batch.checkpoint = self._checkpoint_due()
 
     def _sort(self, record: Record, batch: _Batch) -> None:
         """Put a record of an input where it belongs."""
@@ -229,6 +249,8 @@ class Keeper:
         except Unreadable as error:
             self.unreadable[record.topic] += 1
             log_unreadable(log, record.topic, record.partition, record.offset, error)
+            if record.topic == LEDGER_REQUESTS:
+                batch.requests += refusal_of_key(record.key, self.name)
             return
         if self._verdicts is None:
             batch.verdicts.append(published)
@@ -242,33 +264,49 @@ class Keeper:
         topic = self._topics.ids.get(CASE_VERDICTS, "")
         batch.verdicts = [*self._verdicts.values()]
         batch.missing = [one for one in self._stores.index.misses(topic) if one not in self._verdicts] if topic else []
+        if batch.missing and not self._verdicts:  # it was emptied: that takes back no miss
+            log.error("%s is empty, and %d misses are recorded: none is reversed", CASE_VERDICTS, len(batch.missing))
+            batch.missing = []
         self._verdicts = None
 
     def _checkpoint_due(self) -> list[Request]:
         """A checkpoint, if there are enough records for one, or any record and a day has passed."""
         place, last = self._stores.index.place(), self._last_checkpoint
-        new = place.number - (last.number if last else 0)
-        time = utc_text(self._clocks.plan())
-        if new < 1 or (new < EVERY and last is not None and _moment(time) - _moment(last.time) < DAILY):
+        new = _uncovered(place.number, last)
+        if new < 1 or (new < EVERY and last is not None and not self._is_a_day_old(last)):
             return []
+        time = utc_text(self._clocks.plan())
         made = self._signer.sign(place.number, place.hash, time)
         id = f"{KEEPERS_ID}checkpoint/{place.number}"
         return [Request(id=id, kind=Kind.CHECKPOINT, writer=self.name, body=made.fields)]
 
+    def _is_a_day_old(self, checkpoint: LedgerRecord) -> bool:
+        """By the plan's time or by the real one; a clock that was ahead delays no checkpoint for longer."""
+        now = self._clocks.times()
+        real = abs(_moment(now.written_at) - _moment(checkpoint.written_at))
+        return real >= DAILY or _moment(now.time) - _moment(checkpoint.time) >= DAILY
+
     # ---- recording -----------------------------------------------------------------------------------
     def _record(self, ending: threading.Event) -> bool:
-        """Append the records of the batch, and read them back. False: the process is to end before that."""
+        """Append the records of the batch, and read them back. False: the process is to end before that. Raises
+        RecordsLost."""
+        in_vain = 0
         while not ending.is_set():
             known = self._known()
             made = list(record_requests(known, self._asked(known), self._clocks.times(), self.name))
             if not made:
                 return True
+            before, in_vain = self.number, in_vain + 1
             try:
                 self._topics.append([one.record() for one in made])
             except (KafkaError, AssertionError) as error:
+                in_vain = 0
                 self._complain(f"Kafka did not acknowledge records: {type(error).__name__}")
             if self._read_back(made, ending):
                 return True
+            in_vain = in_vain if self.number == before else 0
+            if in_vain >= _MOST_ROUNDS:
+                raise RecordsLost(f"records behind {before} were appended {in_vain} times, and none came back")
             ending.wait(random.uniform(0, _AGAIN_SECONDS))
         return False
 
@@ -276,7 +314,7 @@ class Keeper:
         batch = self._batch
         verdicts = [one.subject for one in batch.verdicts] + batch.missing
         found = self._stores.index.known(
-            (answered_by(one) for one in batch.requests),
+            (answered_by(one) for one in (*batch.checkpoint, *batch.requests)),
             (claim for one in batch.requests for claim in one.claims),
             (one.subject for one in batch.requests if one.seen is not None),
             verdicts,
@@ -288,6 +326,7 @@ class Keeper:
     def _asked(self, known: Known) -> Iterator[Request]:
         batch = self._batch
         return chain(
+            batch.checkpoint,
             verdict_requests(known, batch.verdicts, self.name),
             missing_requests(known, batch.missing, self.name),
             batch.requests,
@@ -309,8 +348,10 @@ class Keeper:
         return False
 
     def _read(self, timeout_seconds: float) -> list[Read]:
-        """What has come into the ledger, once it is in the index."""
+        """What has come into the ledger, once it is in the index. Raises LedgerCut."""
         reads = self._topics.ledger.poll_read(timeout_seconds)
+        if self._topics.ledger.cut:
+            raise LedgerCut(f"the topic {LEDGER} does not have record {self.number} any more as it was. {REMEDY}")
         self._unindexed += reads
         if self._unindexed:
             self._stores.index.take(self._unindexed)
@@ -325,14 +366,22 @@ class Keeper:
         if record.request.kind is Kind.ERASED:
             self._stores.texts.erase(erased_by(record))
         elif record.request.kind is Kind.CHECKPOINT:
-            self._last_checkpoint = record
             try:
-                self._stores.checkpoints.add([Checkpoint.of_record(record)])
+                self._note_checkpoint(record)
             except OSError as error:  # `open` adds what is missing
                 self._complain(f"{error.filename}: {error.strerror}: a checkpoint is not in its file")
-
         else:
             self._follow(record)
+
+    def _note_checkpoint(self, record: LedgerRecord) -> None:
+        """The next checkpoint of the ledger. Raises OSError."""
+        try:
+            checkpoint = Checkpoint.of_record(record)
+        except Unreadable as reason:  # of another version, or of somebody else who may write the topic
+            self._complain(f"record {record.number} holds no checkpoint: {reason}")
+            return
+        self._last_checkpoint = record
+        self._stores.checkpoints.add([checkpoint])
 
     def _follow(self, record: LedgerRecord) -> None:
         """Which decisions are in force."""
@@ -344,8 +393,8 @@ class Keeper:
             elif again is not None and again in self._refused:
                 self._waiting[again] = since
         elif request.kind in _OF_DECISIONS:
-            decision = request.body.get("decision", 0)
-            known = self._waiting.pop(decision, None)
+            decision = request.body.get("decision")
+            known = self._waiting.pop(decision, None) if type(decision) is int else None
             if known is not None and request.kind is Kind.NOT_IN_FORCE:
                 self.decisions_refused += 1
                 self._refused.add(decision)
@@ -354,6 +403,13 @@ class Keeper:
         if time.monotonic() - self._complained > _COMPLAIN_SECONDS:
             self._complained = time.monotonic()
             log.warning("ledger: %s; trying again", what)
+
+
+def _uncovered(number: int, checkpoint: LedgerRecord | None) -> int:
+    """How many of so many records the latest checkpoint does not cover, without its own."""
+    if checkpoint is None:
+        return number
+    return number - Checkpoint.of_record(checkpoint).number - 1
 
 
 def _moment(text: str) -> datetime:

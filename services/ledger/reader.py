@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from services.messaging.reader import Record, TopicReader
 from services.messaging.records.fields import Unreadable, log_unreadable
-from services.messaging.records.ledger import GENESIS, Chain, LedgerRecord
+from services.messaging.records.ledger import GENESIS, Chain, LedgerRecord, hash_of
 from services.messaging.topics import LEDGER
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,10 @@ class Place(NamedTuple):
 BEGINNING: Final = Place()
 
 
+class LedgerCut(ValueError):
+    """The topic does not have what was recorded: its end was cut off, or it is another topic."""
+
+
 class Read(NamedTuple):
     """A valid record, and where it is."""
 
@@ -47,6 +51,10 @@ class ValidRecords:
     def __init__(self, after: Place = BEGINNING) -> None:
         self._chain = Chain(after.number, after.hash)
         self._offset = after.offset
+        self._last = after if after.number else None
+        """The record that was read last, by a reader of before; None once it was compared."""
+        self.cut = False
+        """Whether the topic is not the one that was read before: it was cut, or begins again."""
         self._latest: deque[bytes] = deque(maxlen=_REMEMBERED)
         self._remembered: set[bytes] = set()
         self.repeated = 0
@@ -60,7 +68,13 @@ class ValidRecords:
         return Place(self._chain.number, self._chain.hash, self._offset)
 
     def take(self, record: Record) -> Read | None:
-        """The next record of the topic; None if it is void. What was read before is passed over."""
+        """The next record of the topic; None if it is void. What was read before is passed over: it comes again as the
+        first one, to be compared, or after a cut."""
+        if self._last is not None:
+            self.cut = not _is_last(record, self._last)
+            self._last = None
+        elif record.offset < self._offset:
+            self.cut = True
         if record.offset < self._offset:
             return None
         self._offset = record.offset + 1
@@ -91,12 +105,25 @@ class ValidRecords:
         self._remembered.add(digest)
 
 
+def _is_last(record: Record, place: Place) -> bool:
+    """Whether it is the record with which a place ends."""
+    try:
+        found = LedgerRecord.decode(record.value)
+    except Unreadable:
+        return False
+    return (
+        record.offset == place.offset - 1
+        and found.number == place.number
+        and hash_of(found.previous, record.value or b"") == place.hash
+    )
+
+
 class LedgerReader:
     """Reads the ledger. Not thread-safe: one thread polls."""
 
     def __init__(self, bootstrap: str, after: Place = BEGINNING) -> None:
         """`after`: how far it was read before; by default nothing was. Raises BrokerUnavailable."""
-        self._reader = TopicReader(bootstrap, [LEDGER], start={(LEDGER, 0): after.offset})
+        self._reader = TopicReader(bootstrap, [LEDGER], start={(LEDGER, 0): max(0, after.offset - 1)})
         self._valid = ValidRecords(after)
 
     def __enter__(self) -> Self:
@@ -125,6 +152,11 @@ class LedgerReader:
     def void(self) -> int:
         """Records that were passed over, without those that are there twice."""
         return self._valid.void
+
+    @property
+    def cut(self) -> bool:
+        """Whether the topic is not the one that was read before."""
+        return self._valid.cut
 
     @property
     def repeated(self) -> int:

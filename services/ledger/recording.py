@@ -22,6 +22,7 @@ from services.messaging.records.ledger import (
     LedgerRecord,
     Request,
     hash_of,
+    is_short_text,
 )
 
 KEEPERS_OWN: Final = frozenset(
@@ -49,9 +50,13 @@ KEEPERS_ONLY: Final = "keeper"
 TOO_LARGE: Final = "size"
 """Its record would be larger than a record may be."""
 NO_CANONICAL_FORM: Final = "form"
-"""It holds a number that is not the same for every reader of JSON."""
+"""It cannot be read, or it holds a number that is not the same for every reader of JSON."""
 NOT_ITS_EVENT: Final = "event"
 """Its event is another one than its kind may have: a unit decides nothing."""
+
+NO_SEEN: Final = "seen"
+"""It has to name the latest record that its writer knew, and does not."""
+_KNOWING: Final = frozenset((Kind.DECIDED, Kind.STEP))
 
 
 def random_salt() -> str:
@@ -106,11 +111,13 @@ class Known:
     """Subject → number of its latest record of a kind that makes a decision stale."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Subject → the latest record about its miss."""
+    time: str = ""
+    """Of the last record: the next one is not earlier."""
 
     def note(self, record: LedgerRecord, hash: str) -> None:
         """The next record of the chain. `hash`: its own."""
         request = record.request
-        self.number, self.hash = record.number, hash
+        self.number, self.hash, self.time = record.number, hash, record.time
         self.answered.add(answered_by(request))
         for claim in request.claims:
             self.claims[claim] = record.number
@@ -141,6 +148,8 @@ def record_requests(
 ) -> Iterator[LedgerRecord]:
     """The records of requests, in their order; `known` is carried on with each before the next request is asked for.
 
+    A time of the plan never runs backwards, also where a clock was set back: a grant counts from it.
+
     Args:
         known: what is recorded, at least as far as these requests depend on it.
         keeper: name of the process, which is the writer of its refusals.
@@ -151,7 +160,7 @@ def record_requests(
             continue
         refusal = _refusal(known, request)
         asked = _refused(refusal, keeper) if refusal else request
-        made = LedgerRecord(known.number + 1, known.hash, times.time, times.written_at, asked, salt())
+        made = LedgerRecord(known.number + 1, known.hash, max(times.time, known.time), times.written_at, asked, salt())
         record, value = _writable(made, keeper)
         known.note(record, hash_of(known.hash, value))
         yield record
@@ -176,16 +185,24 @@ def _refusal(known: Known, request: Request) -> _Refusal | None:
 
 
 def _writable(record: LedgerRecord, keeper: str) -> tuple[LedgerRecord, bytes]:
-    """A record and its bytes; the refusal of its request where it has none."""
+    """A record and its bytes; the refusal of its request where it has none, or no reader could read them: such a
+    record would be void, and the keeper would wait for it without end."""
     try:
         value = record.value()
+        LedgerRecord.decode(value)
         reason = TOO_LARGE if len(value) > LARGEST else ""
-    except ValueError:
+    except ValueError:  # Unreadable is one
         reason = NO_CANONICAL_FORM
     if not reason:
         return record, value
-    refused = replace(record, request=_refused(_Refusal(record.request, reason), keeper))
+    request = replace(record.request, subject=_readable(record.request.subject), unit=_readable(record.request.unit))
+    refused = replace(record, request=_refused(_Refusal(request, reason), keeper))
     return refused, refused.value()
+
+
+def _readable(text: str) -> str:
+    """A text that a record may have as its subject or unit; empty: it is none."""
+    return text if is_short_text(text) else ""
 
 
 def _refused(refusal: _Refusal, keeper: str) -> Request:
@@ -205,12 +222,25 @@ def _refused(refusal: _Refusal, keeper: str) -> Request:
 
 
 def of_others(request: Request, keeper: str) -> Request:
-    """A request as it came from another process: what only the keeper may record is refused, and what would have an
-    event that it may not have."""
+    """A request as it came from another process: what only the keeper may record is refused, what would have an event
+    that it may not have, and what was decided without naming what it knew."""
     if request.kind in KEEPERS_OWN or request.id.startswith(KEEPERS_ID):
         return _refused(_Refusal(request, KEEPERS_ONLY), keeper)
+    if request.kind in _KNOWING and request.seen is None:
+        return _refused(_Refusal(request, NO_SEEN), keeper)
     try:
         effect_of_request(request)
     except Unreadable:
         return _refused(_Refusal(request, NOT_ITS_EVENT), keeper)
     return request
+
+
+def refusal_of_key(key: bytes | None, keeper: str) -> list[Request]:
+    """The answer to a record of `ledger.requests` that is no request: its key is the id. Empty: the key is no id."""
+    try:
+        id = (key or b"").decode()
+    except UnicodeDecodeError:
+        return []
+    if not id or not is_short_text(id) or id.startswith(KEEPERS_ID):
+        return []
+    return [_refused(_Refusal(Request(id, Kind.NOT_RECORDED, keeper), NO_CANONICAL_FORM), keeper)]

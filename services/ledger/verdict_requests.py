@@ -14,7 +14,7 @@ from services.domain.results.published import Verdict
 from services.ledger.recording import KEEPERS_ID, Known
 from services.messaging.reader import Record
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import LONGEST, Kind, Request, subject_of_case
+from services.messaging.records.ledger import Kind, Request, is_short_text, subject_of_case
 from services.messaging.records.verdicts import decode
 
 _KINDS: Final = {"missed": Kind.MISSED, "met_by_late_entry": Kind.MET_LATE, "reversed": Kind.REVERSED}
@@ -55,8 +55,10 @@ class Published:
         """Raises Unreadable."""
         verdict = None if record.value is None else decode(record.value)
         subject = subject_of_key(record.key or b"")
-        if len(subject) > LONGEST or (verdict is not None and verdict.verdict not in _KINDS):
-            raise Unreadable("its key is too long, or its verdict is none that is known")
+        if not is_short_text(subject) or (verdict is not None and not is_short_text(verdict.unit)):
+            raise Unreadable("its key or its unit is too long, or holds NUL")
+        if verdict is not None and verdict.verdict not in _KINDS:
+            raise Unreadable("its verdict is none that is known")
         return cls(subject, Source(topic_id, record.partition, record.offset), verdict)
 
 

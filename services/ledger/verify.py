@@ -7,12 +7,14 @@ and by the index.
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from services.ledger.checkpoints import Checkpoint
 from services.ledger.reader import ValidRecords
+from services.ledger.recording import KEEPERS_ID, answered_by
 from services.messaging.reader import Record
 from services.messaging.records.fields import Unreadable, fields_of, text, whole
 from services.messaging.records.ledger import GENESIS, LARGEST, Kind, LedgerRecord, chained, content_hash
@@ -36,6 +38,8 @@ class Verified:
     """Records of which an export has the hash only."""
     repeated: int = 0
     """Records that a producer has sent twice: that is no fault."""
+    time: str = ""
+    """The latest time of a record."""
     rivals: int = 0
     """Records of a second keeper, which nobody counts: that is no fault of the ledger."""
 
@@ -59,7 +63,11 @@ class Verified:
         self.hashes.append(bytes.fromhex(hash))
         if record is None:
             self.hidden += 1
-        elif record.request.kind is Kind.CHECKPOINT:
+            return
+        if record.time < self.time:
+            self.fault(f"record {record.number} is earlier than one before it: a clock was set back")
+        self.time = max(self.time, record.time)
+        if record.request.kind is Kind.CHECKPOINT:
             try:
                 self.checkpoints.append(Checkpoint.of_record(record))
             except Unreadable as reason:
@@ -106,38 +114,76 @@ class Verified:
 
 def verify_topic(records: Iterable[Record]) -> Verified:
     """A ledger by the records of its topic, in order."""
-    found, valid, known = Verified(), ValidRecords(), {GENESIS}
+    found, valid, void = Verified(), ValidRecords(), _Void()
     for record in records:
-        void = valid.void
+        before = valid.void
         read = valid.take(record)
         if read is not None:
             found.add(read.hash, read.record)
-            known.add(read.hash)
+            void.note_valid(read.hash, read.record)
             if record.key != read.record.request.id.encode():
                 found.fault(f"record {read.record.number} (offset {record.offset}) has the key of another request")
-        elif valid.void > void:
-            _judge_void(record, found, known)
+        elif valid.void > before:
+            void.judge(record, found)
     found.repeated = valid.repeated
-    _compare_own(found)
+    void.compare(found)
     return found
 
 
-def _judge_void(record: Record, found: Verified, known: set[str]) -> None:
-    """A record that does not fit: of a rival keeper, if it follows on something that is in the topic before it."""
-    value = record.value or b""
-    try:
-        own = LedgerRecord.decode(value)
-    except Unreadable as reason:
-        found.fault(f"offset {record.offset}: what is there is no record of a ledger, or was changed: {reason}")
-        return
-    if own.previous in known:
-        found.rivals += 1
-    else:
-        found.fault(
-            f"offset {record.offset}: record {own.number} does not follow on record {found.number}: one of the two was "
-            "changed, moved, or what was between them removed"
-        )
-    known.add(chained(own.previous, content_hash(value)))
+class _Void:
+    """The records that do not fit. Those of a second keeper are no fault: it has asked again for what they answer, and
+    its checkpoints are of the one ledger. A record that was put in makes void whatever follows on it: what that answers
+    has no other answer, and its checkpoints do not fit any more."""
+
+    def __init__(self) -> None:
+        self._known = {GENESIS}
+        """Hashes on which a record of a second keeper may follow."""
+        self._answered = set[str]()
+        """What valid records answer."""
+        self._pushed_out: dict[str, str] = {}
+        """What void records answer → where the first of them is."""
+        self._checkpoints: list[Checkpoint] = []
+
+    def note_valid(self, hash: str, record: LedgerRecord) -> None:
+        """The next record of the ledger."""
+        self._known.add(hash)
+        self._answered.add(answered_by(record.request))
+
+    def judge(self, record: Record, found: Verified) -> None:
+        """A record that does not fit: of a second keeper, if it follows on something that is in the topic before it."""
+        value = record.value or b""
+        try:
+            own = LedgerRecord.decode(value)
+        except Unreadable as reason:
+            found.fault(f"offset {record.offset}: what is there is no record of a ledger, or was changed: {reason}")
+            return
+        if own.previous in self._known:
+            found.rivals += 1
+            self._note(own, record.offset)
+        else:
+            found.fault(
+                f"offset {record.offset}: record {own.number} does not follow on record {found.number}: one of the two "
+                "was changed, moved, or what was between them removed"
+            )
+        self._known.add(chained(own.previous, content_hash(value)))
+
+    def _note(self, own: LedgerRecord, offset: int) -> None:
+        answered = answered_by(own.request)
+        if not answered.startswith(KEEPERS_ID):  # the keeper asks for its own again only while they are true
+            self._pushed_out.setdefault(answered, f"offset {offset}: record {own.number}")
+        if own.request.kind is Kind.CHECKPOINT:
+            with suppress(Unreadable):
+                self._checkpoints.append(Checkpoint.of_record(own))
+
+    def compare(self, found: Verified) -> None:
+        """Once all is read: what the void records answer, and their checkpoints."""
+        lost = [place for answered, place in self._pushed_out.items() if answered not in self._answered]
+        if lost:
+            found.fault(
+                f"{lost[0]} is void, and the ledger has no other answer to its request ({len(lost)} such records): a "
+                "record was put in before them. If a second keeper runs at this moment, verify again"
+            )
+        found.compare(one for one in self._checkpoints if one.is_signed)
 
 
 def _compare_own(found: Verified) -> None:

@@ -17,6 +17,9 @@ from services.messaging.topics import ANSWER_MS, LEDGER_REQUESTS
 ANSWER_SECONDS: Final = 30.0
 """How long the keeper may take to answer a request."""
 
+MOST_ANSWERS: Final = 1_000
+"""Answers that are kept for `until_recorded`. A process that only polls never takes them."""
+
 
 class LedgerAway(Exception):
     """The broker or the keeper does not answer. What was asked for may be recorded yet, or not: the same request may be
@@ -27,7 +30,7 @@ class NotRecorded(NamedTuple):
     """The keeper did not record a request as asked."""
 
     reason: str
-    """`claimed`, `stale`, `keeper`, `size` or `form`: see `services/ledger/recording.py`."""
+    """`claimed`, `stale`, `keeper`, `size`, `form`, `event` or `seen`: see `services/ledger/recording.py`."""
     record: int | None
     """Number of the record that is the reason: the one that has the claim, or the one that the writer did not know."""
     answer: LedgerRecord
@@ -49,14 +52,15 @@ class Ledger(Protocol):
         waited for."""
 
     def request(self, *requests: Request) -> None:
-        """Ask for records. Returns once Kafka has the requests. Raises LedgerAway: they may be there, or not."""
+        """Ask for records. Returns once Kafka has the requests. Raises LedgerAway: they may be there, or not; or
+        RequestInvalid: none was sent, since one of them can never be recorded."""
 
     def until_recorded(self, request: Request, timeout_seconds: float = ANSWER_SECONDS) -> Answer:
         """The answer to a request that was sent before. Raises LedgerAway after the time."""
 
 
 class Answers:
-    """Finds in the records the answers that somebody waits for."""
+    """Finds in the records the answers that somebody may wait for: the latest `MOST_ANSWERS` that nobody took."""
 
     def __init__(self) -> None:
         self._awaited: set[str] = set()
@@ -72,6 +76,8 @@ class Answers:
         if asked in self._awaited:
             self._awaited.discard(asked)
             self._found[asked] = record
+            if len(self._found) > MOST_ANSWERS:
+                del self._found[next(iter(self._found))]
 
     def of(self, request: Request) -> Answer | None:
         """The answer to a request, if it has come; given once."""
@@ -132,10 +138,11 @@ class LedgerClient:
 
     def request(self, *requests: Request) -> None:
         """As in `Ledger`."""
+        records = [one.checked_record() for one in requests]
         for one in requests:
             self._answers.expect(one)
         try:
-            send_all(self._producer, LEDGER_REQUESTS, [one.record() for one in requests])
+            send_all(self._producer, LEDGER_REQUESTS, records)
         except (KafkaError, AssertionError) as error:  # AssertionError: the producer is being closed
             raise LedgerAway(f"Kafka did not take a request for the ledger: {type(error).__name__}") from error
 

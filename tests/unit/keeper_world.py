@@ -31,10 +31,17 @@ class MemoryLog:
     def __init__(self, world: "KeeperWorld", after: Place) -> None:
         self._world = world
         self._valid = ValidRecords(after)
+        self._next = max(0, after.offset - 1)
         self.caught_up = True
 
+    @property
+    def cut(self) -> bool:
+        return self._valid.cut
+
     def poll_read(self, timeout_seconds: float = 0.5) -> list[Read]:
-        start = self._valid.place.offset
+        # as Kafka does where the offset is not there any more
+        start = self._next if self._next <= len(self._world.log) else 0
+        self._next = len(self._world.log)
         taken = [
             self._valid.take(Record(LEDGER, 0, offset, None, value))
             for offset, value in enumerate(self._world.log[start:], start)
@@ -56,7 +63,8 @@ class MemoryInputs:
     def poll(self, timeout_seconds: float = 0.5) -> list[Record]:
         world, (first, second) = self._world, self._next
         found = [
-            Record(LEDGER_REQUESTS, 0, at, None, value) for at, value in enumerate(world.requests[first:], first)
+            Record(LEDGER_REQUESTS, 0, at, world.keys.get(at), value)
+            for at, value in enumerate(world.requests[first:], first)
         ] + [
             Record(CASE_VERDICTS, 0, at, key, value)
             for at, (key, value) in enumerate(world.verdicts[second:], second)
@@ -74,10 +82,13 @@ class KeeperWorld:
         self.now = START
         self.log: list[bytes] = []
         self.requests: list[bytes] = []
+        self.keys: dict[int, bytes] = {}
+        """Offset of a request → its key."""
         self.verdicts: list[KeyValue] = []
         self.compacted: set[int] = set()
         """Offsets of verdicts that are gone."""
         self.append: Callable[[Sequence[KeyValue]], None] = self.appended
+        self.ids = dict(IDS)
         self._keepers = 0
 
     def appended(self, records: Sequence[KeyValue]) -> None:
@@ -107,13 +118,13 @@ class KeeperWorld:
         """A keeper that starts, with an index of this name."""
         self._keepers += 1
         index = LedgerIndex.at(str(self.folder / f"{name}.sqlite"))
-        index.open(IDS)
+        index.open(self.ids)
         stores = Stores(index, self.texts(), CheckpointFile(self.folder / f"{name}.jsonl"))
         topics = Topics(
             MemoryLog(self, index.place()),
             MemoryInputs(self, index.next_request()),
             lambda records: self.append(records),
-            IDS,
+            self.ids,
         )
         signer = Signer.of_file(self.folder / "ledger.key")
         clocks = Clocks(lambda: self.now, lambda: self.now)

@@ -80,10 +80,11 @@ class MemoryLedger:
         return records
 
     def request(self, *requests: Request) -> None:
+        records = [one.checked_record() for one in requests]
         for one in requests:
             self._answers.expect(one)
         if self.world.kafka_works or self.world.takes_all_the_same:
-            self.world.requests += [one.record()[1] or b"" for one in requests]
+            self.world.requests += [value or b"" for _, value in records]
         if not self.world.kafka_works:
             raise LedgerAway("Kafka did not take a request for the ledger")
 

@@ -8,10 +8,19 @@ from hypothesis import strategies as st
 
 from services.ledger.reader import Place, ValidRecords
 from services.ledger.recording import Known, Times, record_requests
-from services.ledger.writer import LedgerAway, NotRecorded
+from services.ledger.writer import MOST_ANSWERS, Answers, LedgerAway, LedgerClient, NotRecorded
 from services.messaging.reader import Record
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import GENESIS, LARGEST, Chain, Kind, LedgerRecord, Request, hash_of
+from services.messaging.records.ledger import (
+    GENESIS,
+    LARGEST,
+    Chain,
+    Kind,
+    LedgerRecord,
+    Request,
+    RequestInvalid,
+    hash_of,
+)
 from services.messaging.topics import LEDGER
 from tests.unit.ledger_world import LedgerWorld
 
@@ -91,6 +100,13 @@ def test_what_the_keeper_alone_knows_nobody_else_can_ask_for(kind: Kind) -> None
     assert refused.reason == "keeper"
 
 
+@pytest.mark.parametrize("kind", [Kind.DECIDED, Kind.STEP])
+def test_a_decision_that_does_not_name_what_it_knew_is_refused(kind: Kind) -> None:
+    refused = answer(LedgerWorld(), asked("a", kind, subject=CARD))
+    assert isinstance(refused, NotRecorded)
+    assert refused.reason == "seen"
+
+
 def test_an_id_of_the_keeper_cannot_be_taken_by_others() -> None:
     refused = answer(LedgerWorld(), asked("keeper/checkpoint/1"))
     assert isinstance(refused, NotRecorded)
@@ -108,6 +124,63 @@ def test_what_cannot_be_recorded_is_refused_and_the_next_one_is_recorded() -> No
     reasons = [each.request.body.get("reason") for each in made]
     assert reasons == ["size", "form", None]
     assert [LedgerRecord.decode(each.value()) for each in made] == made
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        asked("x" * 401), asked(""), asked("a", unit="u" * 401), asked("a", claims=("x" * 401,)),
+        asked("a", claims=tuple(map(str, range(2_001)))), asked("a", body={"x": 2**60}),
+        asked("a", body={"x": 2.0**53}),
+        asked("a", body={"x": "\ud800"}), asked("a", body={"x": {1}}), asked("a", body={"x": "x" * LARGEST}),
+    ],
+)  # fmt: skip
+def test_what_can_never_be_recorded_is_not_sent(wrong: Request) -> None:
+    world = LedgerWorld()
+    ledger = world.client()
+    with pytest.raises(RequestInvalid, match="the ledger cannot record this: "):
+        ledger.request(asked("fine"), wrong)
+    producer = Producer()
+    with pytest.raises(RequestInvalid):
+        LedgerClient(None, producer).request(asked("fine"), wrong)  # type: ignore[arg-type]
+    assert (world.requests, producer.sent) == ([], 0)
+
+
+class Producer:
+    """Counts what it is given."""
+
+    sent = 0
+
+    def send(self, *record: object, **options: object) -> None:
+        self.sent += 1
+
+
+def test_answers_that_nobody_takes_are_not_kept_for_ever() -> None:
+    world, answers = LedgerWorld(), Answers()
+    requests = [asked(f"r{number}") for number in range(MOST_ANSWERS + 5)]
+    for request, record in zip(requests, world.record(*requests), strict=True):
+        answers.expect(request)
+        answers.take(record)
+    kept = [request.id for request in requests if answers.of(request) is not None]
+    assert kept == [request.id for request in requests[5:]]
+
+
+TEXTS = st.one_of(st.text(max_size=5), st.sampled_from(["u" * 400, "u" * 401, "a\0b"]))
+NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False), st.sampled_from([1e20, 2.0**53, -0.0, 1e300]))
+VALUES = st.recursive(st.one_of(TEXTS, NUMBERS, st.booleans(), st.none()), lambda inner: st.lists(inner, max_size=3))
+BODIES = st.dictionaries(TEXTS, VALUES, max_size=3)
+REQUESTS = st.builds(
+    Request, TEXTS, st.sampled_from(Kind), TEXTS, TEXTS, TEXTS, st.lists(TEXTS, max_size=2).map(tuple), body=BODIES
+)
+
+
+@given(REQUESTS)
+def test_whatever_is_asked_for_its_record_can_be_read(request: Request) -> None:
+    """Else the record is void, and the keeper that has written it waits for it without end."""
+    chain = Chain()
+    made = list(record_requests(Known(), [dataclasses.replace(request, id="a")], Times.of(0, 0), "keeper-1"))
+    assert [chain.take(each.value()) for each in made] == made
+    assert len(made) == 1
 
 
 def test_without_a_keeper_a_request_waits_and_is_recorded_later() -> None:

@@ -1,5 +1,6 @@
 """`kpiwatch ledger` on files: verify an export, show a checkpoint."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from services.cli.__main__ import main
 from services.ledger.checkpoints import line_of
 from services.ledger.verify import export_lines
+from services.ledger.writer import LedgerClient, NotRecorded
+from services.messaging.records.ledger import Kind, Request
+from tests.unit.ledger_world import LedgerWorld
 from tests.unit.test_ledger_verify import END, RECORDS, WORLD
 
 
@@ -59,6 +63,26 @@ def test_what_is_wrong_is_said_with_its_remedy(
     places = {"file": str(export), "other": str(other), "missing": str(tmp_path / "none")}
     assert run(*(one.format(**places) for one in arguments)) == 2
     assert said in capsys.readouterr().err
+
+
+def test_nobody_can_take_the_id_of_an_erasure_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, hash = LedgerWorld(), "ab" * 32
+    world.record(Request(f"erase/{hash}", Kind.NOTICE, "w"))
+    monkeypatch.setattr(LedgerClient, "open", lambda bootstrap: nullcontext(world.client()))
+    assert run("erase", hash) == 0
+    assert run("erase", hash) == 0
+    assert [one.request.texts for one in world.records()[1:]] == [{"text": hash}] * 2
+
+
+def test_an_erasure_that_is_not_recorded_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = NotRecorded("claimed", 1, LedgerWorld().record(Request("r", Kind.NOTICE, "w"))[0])
+    client = LedgerWorld().client()
+    monkeypatch.setattr(client, "until_recorded", lambda request: refused)
+    monkeypatch.setattr(LedgerClient, "open", lambda bootstrap: nullcontext(client))
+    assert run("erase", "ab" * 32) == 1
+    assert "the text is not erased" in capsys.readouterr().err
 
 
 def test_the_latest_checkpoint_is_shown_and_written(

@@ -10,14 +10,17 @@ import pytest
 from services.domain.intake.facts import case_key
 from services.ledger import keeper as keeper_module
 from services.ledger.checkpoints import EVERY, Checkpoint, read_checkpoints
-from services.ledger.reader import ValidRecords
+from services.ledger.index import LedgerIndex
+from services.ledger.keeper import RecordsLost
+from services.ledger.reader import LedgerCut, ValidRecords
 from services.ledger.recording import answered_by
 from services.ledger.texts import erasure
+from services.ledger.verify import verify_topic
 from services.messaging.reader import Record
 from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.fields import KeyValue
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
-from services.messaging.topics import LEDGER
+from services.messaging.topics import CASE_VERDICTS, LEDGER
 from tests.unit.keeper_world import START, KeeperWorld
 
 DAY = 86_400_000_000
@@ -52,6 +55,18 @@ def test_what_is_asked_for_is_recorded_in_order_and_once(world: KeeperWorld) -> 
     world.ask(asked("b"), asked("c"))
     world.step(world.keeper())
     assert [each.request.id for each in history(world)] == ["a", "b", "c"]
+
+
+def test_a_request_that_cannot_be_read_has_an_answer_by_its_key(world: KeeperWorld) -> None:
+    long = "x" * 401
+    wrong = [asked("b", unit=long), asked("c", claims=(long,)), asked("d", claims=tuple(map(str, range(2_001))))]
+    world.ask(asked("a"), *wrong, *wrong[:1])
+    world.requests += [b"x"] * 4
+    ids = (b"a", b"b", b"c", b"d", b"b", b"\xff", long.encode(), b"keeper/checkpoint/1", b"")
+    world.keys = dict(enumerate(ids))
+    world.step(world.keeper())
+    answers = [(answered_by(each.request), each.request.body.get("reason")) for each in history(world)]
+    assert answers == [("a", None), ("b", "form"), ("c", "form"), ("d", "form")]
 
 
 @pytest.mark.parametrize("answer", ["lost", "unanswered"])
@@ -149,6 +164,101 @@ def test_an_index_that_was_deleted_is_built_anew_and_equal(world: KeeperWorld) -
     assert world.log == log
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "time"),
+    [
+        (Kind.CHECKPOINT, {}, ""), (Kind.CHECKPOINT, {"number": "x"}, ""), (Kind.IN_FORCE, {"decision": "x"}, ""),
+        (Kind.IN_FORCE, {"decision": []}, ""), (Kind.NOT_IN_FORCE, {}, ""), (Kind.DECIDED, {"type": 1}, ""),
+        (Kind.DECIDED, {"type": "x"}, "no time"), (Kind.NOTICE, {}, "2021-10-22T00:00:00+08:00"), (Kind.ERASED, {}, ""),
+    ],
+)  # fmt: skip
+def test_a_record_of_another_form_does_not_end_the_keeper(
+    world: KeeperWorld, kind: Kind, body: dict[str, object], time: str
+) -> None:
+    """It fits to the chain, and somebody else has written it."""
+    keeper = world.keeper()
+    world.ask(asked("a"))
+    world.step(keeper)
+    valid = ValidRecords()
+    last = [valid.take(Record(LEDGER, 0, offset, None, value)) for offset, value in enumerate(world.log)][-1]
+    assert last is not None
+    times = (time or last.record.time, time or last.record.written_at)
+    other = LedgerRecord(valid.place.number + 1, valid.place.hash, *times, asked("other", kind, body=body), "00")
+    world.log.append(other.value())
+    world.ask(asked("b"))
+    world.step(keeper)
+    world.ask(asked("c"))
+    world.step(world.keeper())
+    assert [each.request.id for each in history(world) if each.request.id in "abc"] == ["a", "b", "c"]
+
+
+# ---- a ledger that is not the one that was recorded ----------------------------------------------------
+def test_a_ledger_that_was_made_again_is_refused_and_the_index_stays(world: KeeperWorld) -> None:
+    world.ask(asked("a"), asked("b"))
+    world.step(world.keeper())
+    before, world.log = world.content(), []
+    world.ids[LEDGER] = "another"
+    with pytest.raises(LedgerCut, match="3 records of another topic"):
+        world.keeper()
+    assert world.content() == before
+
+
+def test_a_ledger_that_was_cut_and_continued_is_refused(world: KeeperWorld) -> None:
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(world.keeper("one"))
+    del world.log[-3:]
+    world.ask(*(asked(f"x{n}") for n in range(4)))
+    world.step(world.keeper("two"))
+    log = list(world.log)
+    assert len(log) > 6
+    with pytest.raises(LedgerCut):
+        world.step(world.keeper("one"))
+    assert world.log == log
+
+
+def test_a_ledger_that_is_cut_while_the_keeper_runs_gets_no_more_records(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(keeper)
+    del world.log[-3:]
+    log = list(world.log)
+    world.ask(asked("x"))
+    with pytest.raises(LedgerCut):
+        world.step(keeper)
+    assert world.log == log
+
+
+def test_a_decision_whose_record_was_cut_is_not_recorded_again_with_another_time(world: KeeperWorld) -> None:
+    world.ask(asked("a"), asked("d", Kind.REPLIED))
+    world.step(world.keeper())
+    del world.log[1:]
+    index = LedgerIndex.at(str(world.folder / "one.sqlite"))
+    index.clear()
+    index.close()
+    world.now += 20 * DAY
+    world.ask(asked("b"))
+    world.step(world.keeper())
+    assert [each.request.id for each in history(world)] == ["a", "b"]
+
+
+def test_an_index_that_the_keeper_carries_on_meanwhile_is_compared_up_to_where_it_was(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(asked("a"), asked("b"))
+    world.step(keeper)
+    index = LedgerIndex.at(str(world.folder / "one.sqlite"))
+    last = index.place().number
+    ids = [LedgerRecord.decode(value).request.id.encode() for value in world.log]
+    found = verify_topic(Record(LEDGER, 0, at, ids[at], value) for at, value in enumerate(world.log))
+    indexed = index.hashes(last)
+    first = next(indexed)
+    world.ask(asked("c"))
+    world.step(keeper)  # what compares does not lock the index
+    found.compare_index([first, *indexed])
+    index.close()
+    assert found.faults == []
+    assert found.number == last < keeper.number
+
+
 # ---- verdicts ------------------------------------------------------------------------------------------
 def test_a_miss_is_recorded_once_and_again_only_where_it_changed(world: KeeperWorld) -> None:
     keeper = world.keeper()
@@ -186,6 +296,15 @@ def test_a_retracted_verdict_reverses_the_miss_also_where_nobody_read_it(world: 
     assert {each.request.subject for each in history(world)[3:]} == {f"case|kpi-1|/hall A-{n}|1" for n in (1, 2)}
 
 
+def test_an_emptied_topic_of_verdicts_reverses_nothing(world: KeeperWorld) -> None:
+    for case in range(3):
+        world.publish("missed", case=f"A-{case}")
+    world.step(world.keeper())
+    world.compacted = set(range(3))
+    world.step(world.keeper())
+    assert kinds(world) == ["missed"] * 3
+
+
 def test_a_keeper_that_is_late_does_not_record_what_is_over(world: KeeperWorld) -> None:
     """It was frozen with a miss in its memory, and the other one has recorded the reversal."""
     one, two = world.keeper("one"), world.keeper("two")
@@ -203,6 +322,27 @@ def test_a_keeper_that_is_late_does_not_record_what_is_over(world: KeeperWorld) 
     world.append = other_first
     world.step(one)
     assert kinds(world) == ["missed", "reversed"]
+
+
+@pytest.mark.parametrize("wrong", [{"unit": "u" * 401}, {"unit": "a\0b"}, {"case": "A\x001"}, {"case": "A" * 500}])
+def test_a_verdict_that_cannot_be_recorded_does_not_stop_the_keeper(world: KeeperWorld, wrong: dict[str, str]) -> None:
+    keeper = world.keeper()
+    world.step(keeper)
+    world.publish("missed", **wrong)
+    world.publish("missed", case="A-2")
+    world.ask(asked("a"))
+    world.step(keeper)
+    assert kinds(world) == ["missed", "notice"]
+    assert keeper.unreadable[CASE_VERDICTS] == 1
+
+
+def test_a_keeper_whose_records_do_not_come_back_ends(world: KeeperWorld) -> None:
+    keeper, rounds = world.keeper(), []
+    world.append = lambda records: rounds.append(len(records))
+    world.ask(asked("a"))
+    with pytest.raises(RecordsLost):
+        world.step(keeper)
+    assert len(rounds) == 5
 
 
 # ---- checkpoints, texts --------------------------------------------------------------------------------
@@ -236,6 +376,34 @@ def test_there_is_a_checkpoint_after_a_thousand_records_and_after_a_day(world: K
     assert all(each.is_signed for each in checkpoints(world))
 
 
+def test_no_record_is_left_without_a_checkpoint_where_many_are_recorded_at_once(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(*(asked(f"a{n}") for n in range(EVERY)))
+    world.step(keeper)
+    world.ask(*(asked(f"b{n}") for n in range(EVERY)))
+    world.step(keeper, 1)
+    assert keeper.uncovered == EVERY  # the metric does not count from the record of the checkpoint
+    world.ask(*(asked(f"c{n}") for n in range(EVERY)))
+    world.step(keeper)
+    assert checkpoints(world)[-1].number >= 3 * EVERY
+    assert keeper.uncovered == 0
+    log = len(world.log)
+    world.now += 2 * DAY
+    world.step(keeper)
+    assert len(world.log) == log  # behind the last checkpoint there is nothing but its record
+
+
+def test_time_never_runs_backwards_and_a_clock_that_was_ahead_stops_no_checkpoint(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    for days in (0, 400, -400, 3, 4, 5):
+        world.now = START + days * DAY
+        world.ask(asked(f"r{days}"))
+        world.step(keeper)
+    times = [LedgerRecord.decode(value).time for value in world.log]
+    assert times == sorted(times)
+    assert len(checkpoints(world)) == 6
+
+
 def test_a_lost_file_of_checkpoints_is_written_again(world: KeeperWorld) -> None:
     world.ask(asked("first"))
     world.step(world.keeper())
@@ -265,7 +433,9 @@ def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld
     data = {"kpi": "P", "decision": "accepted", "cycle": 1}
     event = Decision(matter, About.LATE_ENTRY, "accepted", "x", "case.confirmed", data).request("d", "cli", 0).body
     world.ask(
-        asked("d1", Kind.DECIDED, body=event), asked("d2", Kind.DECIDED, body=event), asked("d3", Kind.DECIDED)
+        asked("d1", Kind.DECIDED, body=event, seen=0),
+        asked("d2", Kind.DECIDED, body=event, seen=9),
+        asked("d3", Kind.DECIDED, seen=9),
     )  # the third is followed by no event
     world.step(keeper)
     one, two, _ = history(world)

@@ -118,10 +118,40 @@ def test_records_of_a_second_keeper_are_no_fault_and_are_counted() -> None:
     world.record(Request("z", Kind.NOTICE, "w"))
     after = len(world.log)
     world.log += [one.value() for one in rival]
-    world.record(Request("zz", Kind.NOTICE, "w"))
+    world.record(Request("zz", Kind.NOTICE, "w"), *requests)  # the second keeper has dropped its own, and asked again
     found = verified(world.log)
     assert found.faults == []
-    assert (found.rivals, found.number) == (2, after + 1)
+    assert (found.rivals, found.number) == (2, after + 3)
+
+
+@pytest.mark.parametrize("at", range(RECORDS + 1))
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_record_that_is_put_in_before_others_is_found(at: int, count: int) -> None:
+    """The chain goes on with it, and all that was there from then on looks like a second keeper's."""
+    known = Known(at, verified(WORLD.log[:at]).hash)
+    forged = [Request(f"forged{number}", Kind.NOTICE, "w") for number in range(count)]
+    put_in = [one.value() for one in record_requests(known, forged, Times.of(1, 1), "k")]
+    found = verified([*WORLD.log[:at], *put_in, *WORLD.log[at:]])
+    assert found.number == at + count
+    assert "is void, and the ledger has no other answer" in " ".join(found.faults)
+
+
+def test_a_checkpoint_among_void_records_is_compared(tmp_path: Path) -> None:
+    """Whoever puts a record in may answer all requests again behind it: the signed checkpoint does not fit."""
+    at = 3
+    world = LedgerWorld()
+    world.log, world.known = WORLD.log[:at], Known(at, verified(WORLD.log[:at]).hash)
+    world.record(Request("forged", Kind.NOTICE, "w"))
+    put_in = world.log[at:]
+    world.record(*(one.request for one in WORLD.records()[at:] if one.request.kind is not Kind.CHECKPOINT))
+    faults = verified([*WORLD.log[:at], *put_in, *WORLD.log[at:], *world.log[at + 1 :]]).faults
+    assert faults == [
+        "record 6 has another hash than its checkpoint: it, or a record before it, is not the one that was there"
+    ]
+
+
+def test_records_of_a_stretch_that_is_repeated_are_no_fault() -> None:
+    assert verified([*WORLD.log[:9], *WORLD.log[4:]]).faults == []
 
 
 def test_the_index_shows_that_the_last_record_is_another_one() -> None:
@@ -137,6 +167,17 @@ def test_the_index_shows_that_the_last_record_is_another_one() -> None:
     other = verified(WORLD.log)
     other.compare_index([*indexed[:-1], (RECORDS + 1, "0" * 64)])
     assert other.faults == [f"record {RECORDS + 1} is not the one that the index has"]
+
+
+def test_a_record_that_is_earlier_than_the_one_before_it_is_a_fault() -> None:
+    times = iter([2, 1])
+    world = LedgerWorld(lambda: 0)
+    for number in range(2):
+        world.known.time = ""
+        now = Times.of(next(times), 0)
+        made = list(record_requests(world.known, [Request(f"r{number}", Kind.NOTICE, "w")], now, "k"))
+        world.log += [one.value() for one in made]
+    assert verified(world.log).faults == ["record 2 is earlier than one before it: a clock was set back"]
 
 
 # ---- exports -------------------------------------------------------------------------------------------

@@ -19,9 +19,10 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from services.messaging.codec import canonical
-from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, whole
+from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, time_text, whole
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 GENESIS: Final = "0" * 64
 """What the first record holds in the place of the hash of the one before it."""
 MOST_CLAIMS: Final = 2_000
@@ -83,6 +84,11 @@ class Kind(StrEnum):
     another record is the reason, `record` (its number)."""
 
 
+class RequestInvalid(ValueError):
+    """A request that no reader can read, or that is too large. It is of no use to send it again. The text says what is
+    wrong, and quotes nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asks the keeper to record."""
@@ -111,6 +117,19 @@ class Request:
         """As it is sent."""
         return self.id.encode(), canonical(self._fields())
 
+    def checked_record(self) -> KeyValue:
+        """As it is sent, once it is certain that the keeper can read it. Raises RequestInvalid."""
+        try:
+            key, value = self.record()
+            if Request.decode(value).record() != (key, value):
+                raise RequestInvalid("it holds a number that not every reader of JSON reads alike")
+        except (TypeError, ValueError) as error:  # TypeError: it holds what JSON does not have
+            reason = str(error) if isinstance(error, (Unreadable, RequestInvalid)) else "it has no canonical form"
+            raise RequestInvalid(f"the ledger cannot record this: {reason}") from None
+        if value is not None and len(value) > LARGEST:
+            raise RequestInvalid(f"the ledger cannot record this: it has more than {LARGEST:,} bytes")
+        return key, value
+
     def _fields(self) -> dict[str, Any]:
         return {
             "id": self.id,
@@ -134,7 +153,7 @@ class Request:
         """A request of its fields. Raises Unreadable."""
         for name in ("id", "writer", "subject", "unit"):
             written = text(fields, name, None if name in ("id", "writer") else "")
-            if len(written) > LONGEST or "\0" in written:  # PostgreSQL has no NUL
+            if not is_short_text(written):
                 raise Unreadable(f"its field {name} is too long, or holds NUL")
         try:
             kind = Kind(fields.get("kind", ""))
@@ -198,8 +217,8 @@ class LedgerRecord:
         found = cls(
             number=whole(fields, "number"),
             previous=_hash(fields, "previous"),
-            time=text(fields, "time"),
-            written_at=text(fields, "written_at"),
+            time=_time(fields, "time"),
+            written_at=_time(fields, "written_at"),
             request=Request.of(fields),
             salt=text(fields, "salt"),
         )
@@ -212,6 +231,11 @@ class LedgerRecord:
             return self.value() == value
         except ValueError:  # it has no canonical form
             return False
+
+
+def is_short_text(written: str) -> bool:
+    """Whether a text may be an id, a claim, a subject, a writer or a unit."""
+    return len(written) <= LONGEST and "\0" not in written  # PostgreSQL has no NUL
 
 
 def content_hash(value: bytes) -> str:
@@ -271,10 +295,18 @@ def _hash(fields: Mapping[str, Any], name: str) -> str:
     return written
 
 
+def _time(fields: Mapping[str, Any], name: str) -> str:
+    """All times have one form, so that the later one is the greater text."""
+    written = time_text(fields, name)
+    if not _TIME.fullmatch(written):
+        raise Unreadable(f"its field {name} is no time in UTC to the microsecond")
+    return written
+
+
 def _claims(given: object) -> tuple[str, ...]:
     if type(given) is not list or len(given) > MOST_CLAIMS:
         raise Unreadable("its claims are no list, or too many")
-    if not all(type(one) is str and 0 < len(one) <= LONGEST and "\0" not in one for one in given):
+    if not all(type(one) is str and one and is_short_text(one) for one in given):
         raise Unreadable("one of its claims is no text, empty or too long, or holds NUL")
     return tuple(given)
 
