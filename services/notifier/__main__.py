@@ -27,7 +27,7 @@ from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.ledger import Request
 from services.notifier import attempts, due_notices, taking_over
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
-from services.notifier.asked import Asked
+from services.notifier.asked import Asked, is_impossible
 from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.account import Tools
 from services.notifier.channels.calls import Calls
@@ -225,6 +225,9 @@ class Notifier:
             self._asked.send(requests, self._real.seconds())
         except LedgerAway as away:
             self._complain(str(away))
+        for request in self._asked.impossible():
+            self._due.impossible(request.id)
+            self._courier.impossible(request)
 
     def _read_ledger(self, timeout_seconds: float) -> None:
         for record in self._ledger.poll(timeout_seconds):
@@ -232,7 +235,10 @@ class Notifier:
             self._escalation.take(record)
             self._steps.take(record)
             request = self._asked.take(record)
-            if request is not None:
+            if request is not None and is_impossible(record):
+                self._due.impossible(request.id)
+                self._courier.impossible(request)
+            elif request is not None:
                 self._due.answered(request.id, recorded=record.request.id == request.id)
                 self._courier.answered(request, record)
 

@@ -68,6 +68,8 @@ class Courier:
         self._busy: dict[Errand, _Call] = {}
         self._errand_of: dict[str, Errand] = {}
         """Id of a request without answer → what it is for."""
+        self._unusable: set[tuple[Errand, str]] = set()
+        """A channel of an errand whose attempt cannot be recorded."""
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="channel")
 
     def close(self) -> None:
@@ -109,11 +111,22 @@ class Courier:
             return
         call.future = self._pool.submit(self._sent, channel, errand, send.attempt, attempts[-1].rendered)
 
+    def impossible(self, request: Request) -> None:
+        """No keeper can record a request of this notifier. An attempt is made over another channel."""
+        errand = self._errand_of.pop(request.id, None)
+        call = self._busy.pop(errand, None) if errand is not None else None
+        if errand is not None and call is not None and call.send is not None:
+            self._unusable.add((errand, call.send.channel))
+
     # ---- what is to be done ----------------------------------------------------------------------------------
     def _next(self, delivery: Delivery, now: float) -> Iterator[Request]:
         recipient = self._around.recipient(delivery.recipient)
         channels = dict(recipient.channels) if recipient is not None else {}
-        ways = {name: Way(channel.window_seconds) for name, channel in channels.items()}
+        ways = {
+            name: Way(channel.window_seconds)
+            for name, channel in channels.items()
+            if (delivery.errand, name) not in self._unusable
+        }
         act = next_act(delivery.attempts, ways, Moment(now, self._ids.writer), self._pace)
         if act is None or not self._may(act, delivery):
             return
@@ -180,14 +193,14 @@ class Courier:
         body: dict[str, Any] = {"attempt": attempt, **facts}
         match outcome:
             case Accepted(provider_id):
-                kind, body["provider_id"] = Kind.ACCEPTED, provider_id
+                kind, body["provider_id"] = Kind.ACCEPTED, provider_id[:_LONGEST_REASON]
             case Refused(reason):
-                kind, body["reason"] = Kind.REFUSED, reason
+                kind, body["reason"] = Kind.REFUSED, reason[:_LONGEST_REASON]
             case Retry(reason, after_seconds):
-                kind, body["reason"] = Kind.RETRY, reason
+                kind, body["reason"] = Kind.RETRY, reason[:_LONGEST_REASON]
                 body["after_seconds"] = min(math.ceil(after_seconds), _DAY)
             case Uncertain(reason):
-                kind, body["reason"] = Kind.UNCERTAIN, reason
+                kind, body["reason"] = Kind.UNCERTAIN, reason[:_LONGEST_REASON]
         claim = f"{'asked' if facts.get('asked') else 'outcome'}/{errand[0]}/{errand[1]}/{attempt}"
         delivery = self._state.under_way.get(errand)
         return self._request(kind, errand, claim, body, delivery.notice.request.unit if delivery else "")
@@ -210,6 +223,8 @@ _SAID: Final[Mapping[bool | None, Outcome]] = {
     None: Uncertain("nobody can say whether the provider has it"),
 }
 _DAY: Final = 86_400
+_LONGEST_REASON: Final = 500
+"""Characters of what a provider says."""
 
 
 def key_of(errand: Errand) -> str:

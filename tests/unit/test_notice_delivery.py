@@ -125,6 +125,8 @@ class Process:
     def step(self) -> None:
         self.read()
         self.asked.send(self.courier.requests(), self.office.seconds)
+        for request in self.asked.impossible():
+            self.courier.impossible(request)
         self.read()
 
 
@@ -275,6 +277,19 @@ def test_a_channel_that_fails_with_an_exception_is_uncertain_and_shows_nothing(
     office.run()
     assert office.kinds() == ["sending", "uncertain", "uncertain", "sending", "accepted"]
     assert "SECRET" not in caplog.text + str(office.world.log)
+
+
+def test_a_message_that_the_ledger_cannot_take_goes_by_another_channel() -> None:
+    class Wide(Provider):
+        def render(self, message: Message) -> bytes:
+            return b"x" * 950_000
+
+    robot, file = Wide(), Provider()
+    office = Office(robot=robot, file=file)
+    office.notify("a")
+    office.run()
+    assert robot.sent == [] and len(file.sent) == 1
+    assert office.kinds() == ["sending", "accepted"]
 
 
 def test_a_lost_answer_of_the_ledger_is_asked_for_again_and_recorded_once() -> None:
