@@ -142,11 +142,12 @@ class Notifier:
             is_open=lambda unit: self._working_time.is_open(self._now(), unit),
             is_quiet=self._is_quiet,
             now=self._real.epoch,
+            last_resort=self._contacts.file,
         )
 
     def _is_quiet(self, recipient: str) -> bool:
-        found = self._contacts.recipient(recipient)
-        return found is not None and datetime.fromisoformat(self._working_time.text(self._now())) in found.quiet
+        local = datetime.fromisoformat(self._working_time.text(self._now()))
+        return local in self._contacts.recipient(recipient).quiet
 
     def _written(self, unit: str, subjects: Sequence[Subject], now: Instant) -> dict[str, Any]:
         """The recipients and texts of a notice."""

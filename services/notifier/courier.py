@@ -27,6 +27,8 @@ AT_ONCE: Final = 8
 """Providers that are called at the same time."""
 STARTED_AT_ONCE: Final = 64
 """Deliveries under way at the same time."""
+LAST_RESORT: Final = "last resort"
+"""Its name in the ledger. No account has a name with a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Surroundings:
     """Id of a recipient → whether it is only disturbed by what is urgent now."""
     now: Callable[[], float]
     """Real seconds since 1970."""
+    last_resort: Channel | None = None
+    """What has the notices that no channel of their recipient takes."""
 
 
 @dataclass(slots=True)
@@ -104,7 +108,7 @@ class Courier:
             return
         send, call.send = call.send, None
         attempts = self._state.under_way[errand].attempts
-        channel = self._channel(errand[1], send.channel)
+        channel = self._channels(errand[1]).get(send.channel)
         late = self._around.now() - call.began_at >= self._pace.abandoned / 2
         if channel is None or late or len(attempts) != send.attempt:  # another notifier may have taken it over by now
             call.future = self._pool.submit(self._outcome, errand, send.attempt, _TOO_LATE)
@@ -120,10 +124,9 @@ class Courier:
 
     # ---- what is to be done ----------------------------------------------------------------------------------
     def _next(self, delivery: Delivery, now: float) -> Iterator[Request]:
-        recipient = self._around.recipient(delivery.recipient)
-        channels = dict(recipient.channels) if recipient is not None else {}
+        channels = self._channels(delivery.recipient)
         ways = {
-            name: Way(channel.window_seconds)
+            name: Way(channel.window_seconds, name == LAST_RESORT)
             for name, channel in channels.items()
             if (delivery.errand, name) not in self._unusable
         }
@@ -165,9 +168,13 @@ class Courier:
         self._errand_of[request.id] = errand
         return request
 
-    def _channel(self, recipient: str, name: str) -> Channel | None:
+    def _channels(self, recipient: str) -> dict[str, Channel]:
+        """Those of a recipient in their order, and the last resort."""
         found = self._around.recipient(recipient)
-        return dict(found.channels).get(name) if found is not None else None
+        channels = dict(found.channels) if found is not None else {}
+        if self._around.last_resort is not None:
+            channels[LAST_RESORT] = self._around.last_resort
+        return channels
 
     # ---- in a thread -----------------------------------------------------------------------------------------
     def _sent(self, channel: Channel, errand: Errand, attempt: int, rendered: bytes) -> Request:

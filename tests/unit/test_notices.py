@@ -203,6 +203,7 @@ class Book:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.file = world.with_keys
 
     def recipients(self, unit: str) -> tuple[Addressee, ...]:
         return (self.recipient(f"{unit}/duty"),)

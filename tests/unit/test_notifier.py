@@ -512,7 +512,7 @@ def test_an_alert_with_long_texts_and_labels_is_cut_and_notified_once_with_those
 
 @pytest.mark.parametrize("change", [{"node": "x" * 950_000}, {"unit": "w" * 500}, {"node": "x" * 1_500_000}])
 def test_what_the_ledger_cannot_take_is_asked_for_once_and_keeps_nothing_back(
-    desk: Desk, change: dict[str, str], caplog: pytest.LogCaptureFixture
+    desk: Desk, change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.card(RED._replace(**change), RED._replace(kpi="K27-2"))
     for _ in range(100):
