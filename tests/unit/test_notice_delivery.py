@@ -74,12 +74,12 @@ class To:
 class Office:
     """One ledger, and notifiers that read it."""
 
-    def __init__(self, **channels: Provider) -> None:
+    def __init__(self, resort: Provider | None = None, **channels: Provider) -> None:
         self.seconds = 0.0
+        self.resort = resort
         self.world = LedgerWorld(lambda: int(self.seconds * 1e6))
         self.to = To(f"{UNIT}/duty", tuple(channels.items()))
         self.open, self.quiet = True, False
-        self.file: Provider | None = None
         self.notifiers = [Process(self, "notifier/a/1")]
 
     def notify(self, *subjects: str, urgent: bool = False) -> int:
@@ -113,7 +113,7 @@ class Process:
             is_open=lambda unit: office.open,
             is_quiet=lambda recipient: office.quiet,
             now=lambda: office.seconds,
-            last_resort=office.file,
+            last_resort=office.resort,
         )
         self.courier = Courier(self.state, around, Ids(writer), Pace())
 
@@ -199,33 +199,33 @@ def test_a_notice_that_nobody_takes_ends_and_says_so() -> None:
 
 @pytest.mark.parametrize("answer", [Refused("no such member"), Uncertain("no answer")])
 def test_a_notice_that_no_channel_takes_is_in_the_file(answer: Outcome) -> None:
-    office = Office(app=Provider(0.0, answers=[answer]), robot=Provider(0.0, answers=[answer]))
-    office.file = Provider(answers=[Retry("the disk is full")])
+    file = Provider(answers=[Retry("the disk is full")])
+    office = Office(file, app=Provider(0.0, answers=[answer]), robot=Provider(0.0, answers=[answer]))
     office.notify("a")
     office.run(times=20)
     office.run(60)
-    assert len(office.file.sent) == 2
+    assert len(file.sent) == 2
     state = state_of(office.world.records())
     assert (state.under_way, state.ended[Kind.ACCEPTED]) == ({}, 1)
 
 
 def test_a_channel_that_is_down_is_waited_for_and_the_file_is_not_used() -> None:
     app = Provider(answers=[Retry("down")] * 8)
-    office = Office(app=app)
-    office.file = Provider()
+    file = Provider()
+    office = Office(file, app=app)
     office.notify("a")
     for _ in range(20):
         office.run(900)
-    assert len(app.sent) == 9 and office.file.sent == [] and office.notifiers[0].state.under_way == {}
+    assert len(app.sent) == 9 and file.sent == [] and office.notifiers[0].state.under_way == {}
 
 
 def test_a_notice_to_somebody_who_is_gone_is_in_the_file() -> None:
-    office = Office(app=Provider())
-    office.file = Provider()
+    file = Provider()
+    office = Office(file, app=Provider())
     office.notify("a")
     office.to = To("other", ())
     office.run()
-    assert len(office.file.sent) == 1 and office.kinds() == ["sending", "accepted"]
+    assert len(file.sent) == 1 and office.kinds() == ["sending", "accepted"]
 
 
 def test_the_end_of_a_card_is_sent_after_its_beginning_and_other_cards_do_not_wait() -> None:
