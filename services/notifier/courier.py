@@ -2,19 +2,22 @@
 for the record of what came of it.
 
 A provider is called only by the notifier whose request for `sending` was recorded: the claim of the attempt is the lock
-between notifiers. Channels that know no keys are called one at a time, and the next attempt begins when the outcome of
-the last one is recorded: so a crash leaves one attempt at most of which nobody knows the outcome.
+between notifiers. Channels that know no keys are called one at a time for each account, and the next attempt begins
+when the outcome of the last one is recorded: so a crash leaves one attempt at most of each such account of which nobody
+knows the outcome. An account that does not answer rests (`accounts.py`), and keeps no other back.
 """
 
 import hashlib
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.notifier.accounts import Accounts
 from services.notifier.attempts import Act, Ask, Finish, Moment, Pace, Send, Way, next_act
 from services.notifier.channels.message import Accepted, Channel, Message, Outcome, Refused, Retry, Uncertain
 from services.notifier.due_notices import Ids
@@ -23,8 +26,6 @@ from services.notifier.recipients import Recipient
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 8
-"""Providers that are called at the same time."""
 STARTED_AT_ONCE: Final = 64
 """Deliveries under way at the same time."""
 LAST_RESORT: Final = "last resort"
@@ -53,12 +54,23 @@ class _Call:
     """An errand that this notifier is busy with."""
 
     began_at: float
-    has_keys: bool
+    account: str = ""
+    """Which it uses; empty: none."""
     request: str = ""
     """Id of the request that the keeper has to answer."""
     send: Send | None = None
     """To be carried out once the request is recorded."""
-    future: "Future[Request] | None" = None
+    future: "Future[_Returned] | None" = None
+
+
+class _Returned(NamedTuple):
+    """What came of a call."""
+
+    request: Request
+    outcome: Outcome | None = None
+    """None: the provider was not called, or only asked."""
+    began_at: float = 0.0
+    ended_at: float = 0.0
 
 
 class Courier:
@@ -74,7 +86,8 @@ class Courier:
         """Id of a request without answer → what it is for."""
         self._unusable: set[tuple[Errand, str]] = set()
         """A channel of an errand whose attempt cannot be recorded."""
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="channel")
+        self._accounts = Accounts()
+        self._pool = ThreadPoolExecutor(STARTED_AT_ONCE, thread_name_prefix="channel")
 
     def close(self) -> None:
         """Do not wait for providers: what they are busy with is uncertain."""
@@ -89,13 +102,17 @@ class Courier:
         """What is to be recorded now: outcomes of calls that have returned, and attempts that begin. Each once."""
         for errand, call in list(self._busy.items()):
             if call.future is not None and call.future.done():
-                yield self._await(errand, call, call.future.result())
+                returned = call.future.result()
+                if returned.outcome is not None:
+                    self._accounts.note(call.account, returned.outcome, returned.began_at, returned.ended_at)
+                yield self._await(errand, call, returned.request)
         now = self._around.now()
+        under_way = Counter(call.account for call in self._busy.values())
         for delivery in list(self._state.under_way.values()):
             if len(self._busy) >= STARTED_AT_ONCE:
                 return
             if delivery.errand not in self._busy and self._state.may_be_sent(delivery):
-                yield from self._next(delivery, now)
+                yield from self._next(delivery, now, under_way)
 
     def answered(self, request: Request, record: LedgerRecord) -> None:
         """The keeper has answered a request of this notifier, with a record that the state knows by now."""
@@ -111,7 +128,7 @@ class Courier:
         channel = self._channels(errand[1]).get(send.channel)
         late = self._around.now() - call.began_at >= self._pace.abandoned / 2
         if channel is None or late or len(attempts) != send.attempt:  # another notifier may have taken it over by now
-            call.future = self._pool.submit(self._outcome, errand, send.attempt, _TOO_LATE)
+            call.future = self._pool.submit(self._not_sent, errand, send.attempt)
             return
         call.future = self._pool.submit(self._sent, channel, errand, send.attempt, attempts[-1].rendered)
 
@@ -123,21 +140,29 @@ class Courier:
             self._unusable.add((errand, call.send.channel))
 
     # ---- what is to be done ----------------------------------------------------------------------------------
-    def _next(self, delivery: Delivery, now: float) -> Iterator[Request]:
+    def _next(self, delivery: Delivery, now: float, under_way: Counter[str]) -> Iterator[Request]:
         channels = self._channels(delivery.recipient)
-        ways = {
-            name: Way(channel.window_seconds, name == LAST_RESORT)
-            for name, channel in channels.items()
-            if (delivery.errand, name) not in self._unusable
-        }
+        ways = self._ways(delivery.errand, channels, now)
         act = next_act(delivery.attempts, ways, Moment(now, self._ids.writer), self._pace)
         if act is None or not self._may(act, delivery):
             return
-        call = _Call(now, has_keys=isinstance(act, Finish) or ways[act.channel].window_seconds > 0)
-        if not call.has_keys and not all(other.has_keys for other in self._busy.values()):
-            return
+        call = _Call(now)
+        if not isinstance(act, Finish):
+            call.account = act.channel
+            if not self._accounts.may_begin(act.channel, ways[act.channel].window_seconds > 0, under_way, now):
+                return
+            under_way[act.channel] += 1
         self._busy[delivery.errand] = call
         yield from self._begin(act, delivery, channels, call)
+
+    def _ways(self, errand: Errand, channels: Mapping[str, Channel], now: float) -> dict[str, Way]:
+        """The channels that may be used. One of which the account has failed for long is left for the next one, as
+        after a long attempt; where there is no next one, it is waited for."""
+        usable = [name for name in channels if (errand, name) not in self._unusable]
+        down = self._accounts.long_down(usable, now, self._pace.fall_back)
+        if all(name in down or name == LAST_RESORT for name in usable):
+            down = set()
+        return {name: Way(channels[name].window_seconds, name == LAST_RESORT) for name in usable if name not in down}
 
     def _may(self, act: Act, delivery: Delivery) -> bool:
         """What is not urgent waits while its recipient has quiet hours. A first attempt follows its notice at once,
@@ -177,17 +202,25 @@ class Courier:
         return channels
 
     # ---- in a thread -----------------------------------------------------------------------------------------
-    def _sent(self, channel: Channel, errand: Errand, attempt: int, rendered: bytes) -> Request:
+    def _not_sent(self, errand: Errand, attempt: int) -> _Returned:
+        return _Returned(self._outcome(errand, attempt, _TOO_LATE))
+
+    def _sent(self, channel: Channel, errand: Errand, attempt: int, rendered: bytes) -> _Returned:
+        began_at = self._around.now()
         try:
             outcome = channel.send(rendered, key_of(errand))
         except Exception as error:  # a fault of one channel must not keep the others' notices back
             log.error("a channel has failed: %s; the attempt is uncertain", type(error).__name__)
             outcome = Uncertain(f"the channel failed: {type(error).__name__}")
-        return self._outcome(errand, attempt, outcome)
+        return _Returned(self._outcome(errand, attempt, outcome), outcome, began_at, self._around.now())
 
-    def _asked(self, channel: Channel, errand: Errand, attempt: int, facts: Mapping[str, bool]) -> Request:
-        said = channel.was_accepted(key_of(errand))
-        return self._outcome(errand, attempt, _SAID[said], asked=True, **facts)
+    def _asked(self, channel: Channel, errand: Errand, attempt: int, facts: Mapping[str, bool]) -> _Returned:
+        try:
+            said = channel.was_accepted(key_of(errand))
+        except Exception as error:
+            log.error("a channel has failed: %s; nobody can say whether it was accepted", type(error).__name__)
+            said = None
+        return _Returned(self._outcome(errand, attempt, _SAID[said], asked=True, **facts))
 
     # ---- requests --------------------------------------------------------------------------------------------
     def _sending(self, delivery: Delivery, act: Send, rendered: bytes) -> Request:

@@ -79,13 +79,14 @@ class Office:
         self.resort = resort
         self.world = LedgerWorld(lambda: int(self.seconds * 1e6))
         self.to = To(f"{UNIT}/duty", tuple(channels.items()))
+        self.others: dict[str, To] = {}
         self.open, self.quiet = True, False
         self.notifiers = [Process(self, "notifier/a/1")]
 
-    def notify(self, *subjects: str, urgent: bool = False) -> int:
+    def notify(self, *subjects: str, urgent: bool = False, to: str = "") -> int:
         """The number of a new notice about these subjects."""
         contents = [{"id": one, "family": one, "status": "raised"} for one in subjects]
-        body = {"subjects": contents, "recipients": [self.to.id], "title": "T", "urgent": urgent}
+        body = {"subjects": contents, "recipients": [to or self.to.id], "title": "T", "urgent": urgent}
         (record,) = self.world.record(Request(f"n{len(self.world.log)}", Kind.NOTICE, "x", unit=UNIT, body=body))
         return record.number
 
@@ -108,7 +109,7 @@ class Process:
         self.ledger = office.world.client()
         self.asked = Asked(self.ledger)
         around = Surroundings(
-            recipient=lambda id: office.to if id == office.to.id else None,
+            recipient=lambda id: office.to if id == office.to.id else office.others.get(id),
             message=lambda notice: message_of(notice, "https://desk.example"),
             is_open=lambda unit: office.open,
             is_quiet=lambda recipient: office.quiet,
@@ -263,6 +264,62 @@ def test_a_channel_without_keys_is_called_one_at_a_time() -> None:
         begun = sum(one.request.kind is Kind.SENDING for one in records)
         assert begun - sum(one.request.kind is Kind.ACCEPTED for one in records) <= 1
     assert len(robot.sent) == 8
+
+
+class Dead(Provider):
+    """It takes 20 seconds, and cannot be reached."""
+
+    office: "Office"
+
+    def send(self, rendered: bytes, key: str) -> Outcome:
+        self.office.seconds += 20
+        self.sent.append((rendered, key))
+        return Retry("it cannot be reached")
+
+
+@pytest.mark.parametrize("window", [0.0, FOR_EVER])
+def test_an_account_that_is_down_keeps_no_other_back(window: float) -> None:
+    mail, robot = Dead(window), Provider(0.0)
+    office = mail.office = Office(mail=mail)
+    for number in range(60):
+        office.notify(f"m{number}")
+    office.others["r/duty"] = To("r/duty", (("robot", robot),))
+    office.notify("r", to="r/duty")
+    office.run(times=2)
+    office.run(10)
+    assert len(robot.sent) == 1
+    begun = len(mail.sent)
+    office.run(1, times=20)
+    assert len(mail.sent) == begun <= 16  # it rests
+    office.run(900, times=20)
+    assert len(mail.sent) == begun + 1  # one trial
+
+
+def test_an_account_that_is_down_for_long_is_left_for_the_next_one_by_all_notices() -> None:
+    mail, robot = Dead(0.0), Provider(0.0)
+    office = mail.office = Office(mail=mail, robot=robot)
+    for number in range(20):
+        office.notify(f"m{number}")
+    office.run(times=3)
+    assert robot.sent == []
+    for _ in range(8):
+        office.run(100, times=60)
+    assert len(robot.sent) == 20 and len(mail.sent) < 10
+
+
+def test_an_account_that_refuses_as_a_whole_rests_and_a_channel_that_cannot_say_is_uncertain() -> None:
+    class Broken(Provider):
+        def was_accepted(self, key: str) -> bool | None:
+            raise KeyError("SECRET")
+
+    app = Broken(0.0, answers=[Retry("wrong secret", 600, of_account=True), Uncertain("no answer")])
+    office = Office(app=app)
+    for number in range(5):
+        office.notify(f"m{number}")
+    office.run(times=20)
+    assert len(app.sent) == 1
+    office.run(601, times=60)
+    assert len(app.sent) == 5 + 1 and not office.notifiers[0].state.under_way
 
 
 def test_an_attempt_whose_record_comes_late_calls_nobody() -> None:
