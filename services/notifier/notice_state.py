@@ -21,9 +21,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from services.domain.results.published import Card
+from services.ledger.recording import answered_by
 from services.messaging.records.cards import card_for_notice
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
@@ -32,6 +33,8 @@ from services.notifier.notice_subject import Alert, Content, Subject, alert_of
 
 log = logging.getLogger(__name__)
 
+TAKING_OVER: Final = "taken-over/"
+"""What the ids of requests to take over the outbox begin with."""
 OUR_KINDS = frozenset((Kind.NOTICE, Kind.SUPPRESSED, Kind.TAKEN_OVER, Kind.SENDING, *OUTCOMES))
 """Records from which this state is built."""
 
@@ -102,6 +105,9 @@ class NoticeState:
         """The portions of the outbox from before there was a ledger that are in it."""
         self.outbox_is_taken_over = False
         """Whether all of it is."""
+        self.answered: set[str] = set()
+        """Ids of the requests to take over the outbox that the keeper has answered, in whatever way: it answers none
+        of them again."""
         self._portions = 0
         self._queues: dict[tuple[str, str], deque[int]] = {}
         """(recipient, family) → the numbers of its notices that are under way."""
@@ -109,7 +115,9 @@ class NoticeState:
     # ---- reading the ledger ----------------------------------------------------------------------------------
     def note(self, record: LedgerRecord) -> None:
         """The next record of the ledger. One of these kinds that has another form is logged and passed over."""
-        kind = record.request.kind
+        kind, asked = record.request.kind, answered_by(record.request)
+        if asked.startswith(TAKING_OVER):
+            self.answered.add(asked)
         if kind not in OUR_KINDS:
             return
         try:

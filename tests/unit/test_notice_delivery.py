@@ -557,6 +557,27 @@ def test_a_crash_while_the_outbox_is_taken_over_takes_nothing_over_twice(
     assert [one.request.kind for one in world.records()].count(Kind.TAKEN_OVER) == 5  # three portions, two starts
 
 
+def test_a_start_does_not_wait_for_a_second_answer_to_what_an_earlier_one_asked(tmp_path: Path) -> None:
+    path, world = outbox(tmp_path, old(RED)), LedgerWorld()
+    (first, _) = taking_over.requests_of(path, NoticeState(), Ids("notifier/a/1"))
+    world.record(Request("x", Kind.TAKEN_OVER, "x", claims=first.claims, body={"subjects": 3}), first)
+    assert world.records()[-1].request.kind is Kind.NOT_RECORDED
+    asked, state = Asked(ledger := world.client()), state_of(world.records())
+    again = taking_over.requests_of(path, state, Ids("notifier/a/2"))
+    ledger.poll()
+    asked.send(again, 0)
+    for record in ledger.poll():
+        asked.take(record)
+    assert len(again) == 1 and not len(asked)
+
+
+def test_an_outbox_of_long_texts_is_taken_over_in_portions_that_the_ledger_takes(tmp_path: Path) -> None:
+    long = [{"id": f"alert/{n}", "status": "raised", "d": "x" * 5_000} for n in range(200)]
+    notice = {"outcome": "delivered", "unit": UNIT, "written_at": "2021-10-20T01:06:00+00:00", "subjects": long}
+    state = taken_over(outbox(tmp_path, notice), LedgerWorld(), NoticeState())
+    assert state.outbox_is_taken_over and len(state.notified) == 200
+
+
 def test_a_held_back_notice_of_the_old_outbox_is_still_held_back(tmp_path: Path) -> None:
     state = taken_over(outbox(tmp_path, old(RED, outcome="suppressed")), LedgerWorld(), NoticeState())
     assert state.notified == {} and state.held == {card_id(RED): {UNIT}}
