@@ -108,7 +108,11 @@ class Notifier:
         key = _key(settings.outbox.with_suffix(".key"))
         self._numbering = Numbering(key)
         journal = Journal(settings.outbox.with_suffix(".alerts.jsonl"))  # its lock: one notifier at a time
-        self._ids = ids = Ids(f"notifier/{hashlib.sha256(key).hexdigest()[:8]}/{secrets.token_hex(6)}")
+        # not of the key: two notifiers of one key, such as a standby, are two installations
+        installation = kept_secret(settings.outbox.with_suffix(".installation"))
+        self._ids = ids = Ids(
+            f"notifier/{hashlib.sha256(installation.encode()).hexdigest()[:8]}/{secrets.token_hex(6)}"
+        )
         self.state = NoticeState()
         self._asked = Asked(self._ledger)
         self._due = DueNotices(

@@ -208,7 +208,7 @@ class Courier:
     def _sent(self, channel: Channel, errand: Errand, attempt: int, rendered: bytes) -> _Returned:
         began_at = self._around.now()
         try:
-            outcome = channel.send(rendered, key_of(errand))
+            outcome = channel.send(rendered, key_of(errand, self._state.ledger))
         except Exception as error:  # a fault of one channel must not keep the others' notices back
             log.error("a channel has failed: %s; the attempt is uncertain", type(error).__name__)
             outcome = Uncertain(f"the channel failed: {type(error).__name__}")
@@ -216,7 +216,7 @@ class Courier:
 
     def _asked(self, channel: Channel, errand: Errand, attempt: int, facts: Mapping[str, bool]) -> _Returned:
         try:
-            said = channel.was_accepted(key_of(errand))
+            said = channel.was_accepted(key_of(errand, self._state.ledger))
         except Exception as error:
             log.error("a channel has failed: %s; nobody can say whether it was accepted", type(error).__name__)
             said = None
@@ -225,7 +225,12 @@ class Courier:
     # ---- requests --------------------------------------------------------------------------------------------
     def _sending(self, delivery: Delivery, act: Send, rendered: bytes) -> Request:
         number, recipient = delivery.errand
-        body = {"attempt": act.attempt, "channel": act.channel, "key": key_of(delivery.errand), **written(rendered)}
+        body = {
+            "attempt": act.attempt,
+            "channel": act.channel,
+            "key": key_of(delivery.errand, self._state.ledger),
+            **written(rendered),
+        }
         claim = f"sending/{number}/{recipient}/{act.attempt}"
         return self._request(Kind.SENDING, delivery.errand, claim, body, delivery.notice.request.unit)
 
@@ -267,7 +272,8 @@ _LONGEST_REASON: Final = 500
 """Characters of what a provider says."""
 
 
-def key_of(errand: Errand) -> str:
-    """Under which key a notice is sent to a recipient, however often and by whichever channel."""
+def key_of(errand: Errand, ledger: str) -> str:
+    """Under which key a notice is sent to a recipient, however often and by whichever channel. `ledger`: which one it
+    is; another ledger has the same numbers, and what knows the keys, such as a file, may be older than it."""
     number, recipient = errand
-    return f"kw-{number}-{hashlib.sha256(recipient.encode()).hexdigest()[:12]}"
+    return f"kw-{number}-{hashlib.sha256(f'{ledger} {recipient}'.encode()).hexdigest()[:16]}"

@@ -27,7 +27,7 @@ from services.domain.results.published import Card
 from services.ledger.recording import answered_by
 from services.messaging.records.cards import card_for_notice
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import Kind, LedgerRecord
+from services.messaging.records.ledger import GENESIS, Kind, LedgerRecord, hash_of
 from services.notifier.attempts import OUTCOMES, Attempt
 from services.notifier.notice_subject import Alert, Content, Subject, alert_of
 
@@ -97,6 +97,8 @@ class NoticeState:
         """Subject → real time (RFC 3339) of its first notice; where a mirrored card starts after a restart."""
         self.turns: dict[str, int] = {}
         """Subject → how many ends of it were notified: after each it may be raised again."""
+        self.ledger = ""
+        """Which ledger it is: the hash of its first record."""
         self.under_way: dict[Errand, Delivery] = {}
         """What is not delivered yet, in the order of the notices."""
         self.ended: dict[Kind, int] = {Kind.ACCEPTED: 0, Kind.REFUSED: 0, Kind.UNCERTAIN: 0}
@@ -116,6 +118,8 @@ class NoticeState:
     def note(self, record: LedgerRecord) -> None:
         """The next record of the ledger. One of these kinds that has another form is logged and passed over."""
         kind, asked = record.request.kind, answered_by(record.request)
+        if record.number == 1:
+            self.ledger = hash_of(GENESIS, record.value())
         if asked.startswith(TAKING_OVER):
             self.answered.add(asked)
         if kind not in OUR_KINDS:

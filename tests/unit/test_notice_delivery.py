@@ -322,6 +322,18 @@ def test_an_account_that_refuses_as_a_whole_rests_and_a_channel_that_cannot_say_
     assert len(app.sent) == 5 + 1 and not office.notifiers[0].state.under_way
 
 
+def test_a_file_that_knows_the_notices_of_another_ledger_has_those_of_the_new_one_too() -> None:
+    keys = set()
+    for ledger in range(2):
+        app = Provider()
+        office = Office(app=app)
+        office.seconds = ledger
+        office.notify("a")
+        office.run()
+        keys.update(key for _, key in app.sent)
+    assert len(keys) == 2 and all(key.startswith("kw-1-") for key in keys)
+
+
 def test_an_attempt_whose_record_comes_late_calls_nobody() -> None:
     app = Provider()
     office = Office(app=app)
