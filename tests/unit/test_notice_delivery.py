@@ -323,7 +323,7 @@ def test_an_account_that_refuses_as_a_whole_rests_and_a_channel_that_cannot_say_
 
 
 def test_a_file_that_knows_the_notices_of_another_ledger_has_those_of_the_new_one_too() -> None:
-    keys = set()
+    keys: set[str] = set()
     for ledger in range(2):
         app = Provider()
         office = Office(app=app)
