@@ -2,8 +2,8 @@
 keep no other back.
 
 A channel without keys is called one at a time for each account, so that a crash leaves one attempt at most of each
-account of which nobody knows the outcome. An account that could not be reached, or that refused as a whole, rests. The
-next call after that is a trial: while an account fails, it has one call at a time.
+account of which nobody knows the outcome. An account that could not be reached, or that refused twice as a whole,
+rests. The next call after that is a trial: while an account fails, it has one call at a time.
 """
 
 from collections import Counter
@@ -42,17 +42,17 @@ class Accounts:
         if not isinstance(outcome, Retry | Uncertain):
             self._failing.pop(name, None)
             return
-        of_account = isinstance(outcome, Retry) and outcome.of_account
-        if not of_account and ended_at - began_at < SLOW:
+        slow, of_account = ended_at - began_at >= SLOW, isinstance(outcome, Retry) and outcome.of_account
+        if not (slow or of_account):
             return
         failing = self._failing.setdefault(name, _Failing(since=began_at))
         if began_at < failing.until:
             return  # it began before the rest
-        rest = min(LONGEST_REST, FIRST_REST * 2 ** min(failing.failures, 10))
-        if isinstance(outcome, Retry) and outcome.of_account and outcome.after_seconds:
-            rest = min(LONGEST_REST, outcome.after_seconds)
         failing.failures += 1
-        failing.until = ended_at + rest
+        if slow:
+            failing.until = ended_at + min(LONGEST_REST, FIRST_REST * 2 ** min(failing.failures - 1, 10))
+        elif failing.failures > 1 and isinstance(outcome, Retry):  # the first one may be of the moment
+            failing.until = ended_at + min(LONGEST_REST, outcome.after_seconds or FIRST_REST)
 
     def may_begin(self, name: str, has_keys: bool, under_way: Counter[str], now: float) -> bool:
         """Whether a call of an account may begin. `under_way`: account → its calls that have not ended."""

@@ -211,7 +211,7 @@ class Courier:
             outcome = channel.send(rendered, key_of(errand, self._state.ledger))
         except Exception as error:  # a fault of one channel must not keep the others' notices back
             log.error("a channel has failed: %s; the attempt is uncertain", type(error).__name__)
-            outcome = Uncertain(f"the channel failed: {type(error).__name__}")
+            outcome = Uncertain(f"渠道故障 the channel failed: {type(error).__name__}")
         return _Returned(self._outcome(errand, attempt, outcome), outcome, began_at, self._around.now())
 
     def _asked(self, channel: Channel, errand: Errand, attempt: int, facts: Mapping[str, bool]) -> _Returned:
@@ -253,7 +253,7 @@ class Courier:
     def _finish(self, delivery: Delivery, kind: Kind) -> Request:
         number, recipient = delivery.errand
         tried = len(delivery.attempts)
-        body = {"attempt": tried, "final": True, "reason": "no channel is left" if tried else "no channel is named"}
+        body = {"attempt": tried, "final": True, "reason": _NOT_TAKEN if tried else _NO_CHANNEL}
         return self._request(kind, delivery.errand, f"final/{number}/{recipient}", body, delivery.notice.request.unit)
 
     def _request(self, kind: Kind, errand: Errand, claim: str, body: Mapping[str, Any], unit: str) -> Request:
@@ -261,11 +261,13 @@ class Courier:
         return Request(self._ids.next(), kind, self._ids.writer, unit=unit, claims=(claim,), body=whole)
 
 
-_TOO_LATE: Final = Retry("not sent: the record of the attempt came too late")
+_NOT_TAKEN: Final = "渠道均未接收 no channel takes it"
+_NO_CHANNEL: Final = "未配置渠道 no channel is named"
+_TOO_LATE: Final = Retry("登记超时，未发送 not sent: the record of the attempt came too late")
 _SAID: Final[Mapping[bool | None, Outcome]] = {
     True: Accepted(),
-    False: Retry("the provider says that it does not have it"),
-    None: Uncertain("nobody can say whether the provider has it"),
+    False: Retry("对方称未收到 the provider says that it does not have it"),
+    None: Uncertain("无法确认对方是否收到 nobody can say whether the provider has it"),
 }
 _DAY: Final = 86_400
 _LONGEST_REASON: Final = 500

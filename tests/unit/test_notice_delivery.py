@@ -312,14 +312,14 @@ def test_an_account_that_refuses_as_a_whole_rests_and_a_channel_that_cannot_say_
         def was_accepted(self, key: str) -> bool | None:
             raise KeyError("SECRET")
 
-    app = Broken(0.0, answers=[Retry("wrong secret", 600, of_account=True), Uncertain("no answer")])
+    app = Broken(0.0, answers=[*[Retry("wrong secret", 600, of_account=True)] * 2, Uncertain("no answer")])
     office = Office(app=app)
     for number in range(5):
         office.notify(f"m{number}")
     office.run(times=20)
-    assert len(app.sent) == 1
+    assert len(app.sent) == 2
     office.run(601, times=60)
-    assert len(app.sent) == 5 + 1 and not office.notifiers[0].state.under_way
+    assert len(app.sent) == 5 + 2 and not office.notifiers[0].state.under_way
 
 
 def test_a_file_that_knows_the_notices_of_another_ledger_has_those_of_the_new_one_too() -> None:
@@ -488,7 +488,7 @@ def test_an_alert_is_notified_by_its_summary_and_its_end_as_recovered(plan: Plan
     texts = NoticeTexts(plan)
     assert texts.of(UNIT, [of_alert(alert)], NOW)["title"] == "按期率93.25%，未达目标100%"
     ended = Alert("f1", "resolved", labels, alert.annotations)
-    assert texts.of(UNIT, [of_alert(ended)], NOW)["title"] == "已恢复：按期率93.25%，未达目标100%"
+    assert texts.of(UNIT, [of_alert(ended)], NOW)["title"] == "以下告警已解除：按期率93.25%，未达目标100%"
 
 
 def test_a_transition_is_claimed_so_that_a_second_notifier_notifies_nobody_again(plan: Plan) -> None:
