@@ -70,8 +70,9 @@ class Pace:
     longest_wait: float = 900.0
     fall_back: float = 600.0
     """How long a channel may take before the next one is used."""
-    abandoned: float = 120.0
-    """How old an attempt of another installation's notifier is when it is taken for abandoned: longer than any call."""
+    abandoned: float = 300.0
+    """How old an attempt of another installation's notifier is when it is taken for abandoned: longer than any call.
+    A mail server may take 20 seconds for each of nine answers, and a provider is asked up to seven times."""
 
 
 @dataclass(frozen=True, slots=True)

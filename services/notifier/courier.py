@@ -178,7 +178,11 @@ class Courier:
             case Send():
                 rendered = act.rendered
                 if rendered is None:
-                    rendered = channels[act.channel].render(self._around.message(delivery.notice))
+                    rendered = self._rendered(channels[act.channel], delivery)
+                if rendered is None:
+                    self._unusable.add((delivery.errand, act.channel))
+                    del self._busy[delivery.errand]
+                    return
                 call.send = act
                 yield self._await(delivery.errand, call, self._sending(delivery, act, rendered))
             case Ask():
@@ -186,6 +190,14 @@ class Courier:
                 call.future = self._pool.submit(self._asked, channel, delivery.errand, act.attempt, facts)
             case Finish():
                 yield self._await(delivery.errand, call, self._finish(delivery, act.kind))
+
+    def _rendered(self, channel: Channel, delivery: Delivery) -> bytes | None:
+        """None: the channel cannot render it, which must not end the notifier."""
+        try:
+            return channel.render(self._around.message(delivery.notice))
+        except Exception as error:  # its text may hold what the message says
+            log.error("a channel has failed to render a notice: %s; another one is used", type(error).__name__)
+            return None
 
     def _await(self, errand: Errand, call: _Call, request: Request) -> Request:
         """The errand waits for the answer to a request."""

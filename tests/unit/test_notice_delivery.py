@@ -394,6 +394,19 @@ def test_a_message_that_the_ledger_cannot_take_goes_by_another_channel() -> None
     assert office.kinds() == ["sending", "accepted"]
 
 
+def test_a_message_that_a_channel_cannot_render_goes_by_another_one(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Provider):
+        def render(self, message: Message) -> bytes:
+            raise KeyError("SECRET")
+
+    file = Provider()
+    office = Office(file, robot=Broken())
+    office.notify("a")
+    office.run()
+    assert len(file.sent) == 1 and office.kinds() == ["sending", "accepted"]
+    assert "SECRET" not in caplog.text
+
+
 def test_a_lost_answer_of_the_ledger_is_asked_for_again_and_recorded_once() -> None:
     app = Provider()
     office = Office(app=app)
