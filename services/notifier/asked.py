@@ -76,8 +76,8 @@ def is_impossible(answer: LedgerRecord) -> bool:
 def _can_be_recorded(request: Request) -> bool:
     """A keeper gives no answer to a request that it cannot read."""
     try:
-        value = request.record()[1] or b""
-        Request.decode(value)
-    except (Unreadable, ValueError):
+        sent = request.record()
+        same = Request.decode(sent[1]).record() == sent
+    except (Unreadable, TypeError, ValueError):
         return False
-    return len(value) <= LARGEST - _OF_THE_KEEPER
+    return same and len(sent[1] or b"") <= LARGEST - _OF_THE_KEEPER

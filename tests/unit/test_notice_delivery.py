@@ -394,6 +394,18 @@ def test_a_message_that_the_ledger_cannot_take_goes_by_another_channel() -> None
     assert office.kinds() == ["sending", "accepted"]
 
 
+def test_what_no_keeper_can_record_is_not_sent_and_holds_up_nothing_behind_it() -> None:
+    world = LedgerWorld()
+    asked = Asked(world.client())
+    bodies: list[dict[str, Any]] = [{"x": "x" * 1_100_000}, {"x": object()}, {"x": 1e400}, {"x": "\ud800"}]
+    wrong = [Request(f"wrong-{n}", Kind.NOTICE, "n", body=body) for n, body in enumerate(bodies)]
+    wrong.append(Request("wrong-claim", Kind.NOTICE, "n", claims=("c" * 500,)))
+    asked.send([*wrong, Request("fine", Kind.NOTICE, "n")], 0.0)
+    assert asked.impossible() == wrong and asked.impossible() == []
+    asked.send([], 2 * REPEAT_SECONDS)
+    assert {one.request.id for one in world.keep()} == {"fine"} and not any(one.id in asked for one in wrong)
+
+
 def test_a_message_that_a_channel_cannot_render_goes_by_another_one(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Provider):
         def render(self, message: Message) -> bytes:
