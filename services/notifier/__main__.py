@@ -27,7 +27,7 @@ from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.ledger import Request
 from services.notifier import attempts, due_notices, taking_over
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
-from services.notifier.asked import Asked
+from services.notifier.asked import Asked, is_impossible
 from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.account import Tools
 from services.notifier.channels.calls import Calls
@@ -108,7 +108,11 @@ class Notifier:
         key = _key(settings.outbox.with_suffix(".key"))
         self._numbering = Numbering(key)
         journal = Journal(settings.outbox.with_suffix(".alerts.jsonl"))  # its lock: one notifier at a time
-        self._ids = ids = Ids(f"notifier/{hashlib.sha256(key).hexdigest()[:8]}/{secrets.token_hex(6)}")
+        # not of the key: two notifiers of one key, such as a standby, are two installations
+        installation = kept_secret(settings.outbox.with_suffix(".installation"))
+        self._ids = ids = Ids(
+            f"notifier/{hashlib.sha256(installation.encode()).hexdigest()[:8]}/{secrets.token_hex(6)}"
+        )
         self.state = NoticeState()
         self._asked = Asked(self._ledger)
         self._due = DueNotices(
@@ -142,11 +146,12 @@ class Notifier:
             is_open=lambda unit: self._working_time.is_open(self._now(), unit),
             is_quiet=self._is_quiet,
             now=self._real.epoch,
+            last_resort=self._contacts.file,
         )
 
     def _is_quiet(self, recipient: str) -> bool:
-        found = self._contacts.recipient(recipient)
-        return found is not None and datetime.fromisoformat(self._working_time.text(self._now())) in found.quiet
+        local = datetime.fromisoformat(self._working_time.text(self._now()))
+        return local in self._contacts.recipient(recipient).quiet
 
     def _written(self, unit: str, subjects: Sequence[Subject], now: Instant) -> dict[str, Any]:
         """The recipients and texts of a notice."""
@@ -225,6 +230,9 @@ class Notifier:
             self._asked.send(requests, self._real.seconds())
         except LedgerAway as away:
             self._complain(str(away))
+        for request in self._asked.impossible():
+            self._due.impossible(request.id)
+            self._courier.impossible(request)
 
     def _read_ledger(self, timeout_seconds: float) -> None:
         for record in self._ledger.poll(timeout_seconds):
@@ -232,7 +240,10 @@ class Notifier:
             self._escalation.take(record)
             self._steps.take(record)
             request = self._asked.take(record)
-            if request is not None:
+            if request is not None and is_impossible(record):
+                self._due.impossible(request.id)
+                self._courier.impossible(request)
+            elif request is not None:
                 self._due.answered(request.id, recorded=record.request.id == request.id)
                 self._courier.answered(request, record)
 

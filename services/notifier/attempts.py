@@ -13,7 +13,9 @@ order. The rules:
   while the provider knows the key (`window_seconds`). After that the provider is asked. If it cannot say, the attempt
   is `uncertain`. If a crash is the reason, the same bytes are sent once more: perhaps the provider was never
   called. If an answer was lost, the notice most likely arrived: this channel is not used again, and the next one is.
-- When no channel is left, the notice ends as `uncertain` or `refused`, which people see.
+- When no channel is left, the last resort of the house is used, which is a file. It is no channel of the order: a
+  notice that a channel takes later waits for that one.
+- Without a last resort, the notice ends as `uncertain` or `refused`, which people see.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,6 +57,8 @@ class Way:
 
     window_seconds: float
     """How long the same key may be sent again without a second message; 0: never."""
+    is_last_resort: bool = False
+    """It is used when no other takes the notice any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,9 @@ class Pace:
     longest_wait: float = 900.0
     fall_back: float = 600.0
     """How long a channel may take before the next one is used."""
-    abandoned: float = 120.0
-    """How old an attempt of another installation's notifier is when it is taken for abandoned: longer than any call."""
+    abandoned: float = 300.0
+    """How old an attempt of another installation's notifier is when it is taken for abandoned: longer than any call.
+    A mail server may take 20 seconds for each of nine answers, and a provider is asked up to seven times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +211,16 @@ class _Course:
         """There is no other channel."""
         if last is not None and last.outcome is Kind.RETRY and last.channel in self._ways:
             return self._again(last)
+        resort = next((one for one in self._ways if self._ways[one].is_last_resort and not self._is_spent(one)), None)
+        if resort is not None:
+            return Send(resort, len(self._attempts) + 1, None)
         uncertain = any(one.outcome in (Kind.UNCERTAIN, None) for one in self._attempts)
         return Finish(Kind.UNCERTAIN if uncertain else Kind.REFUSED)
 
     def _others(self, channel: str) -> list[str]:
         """The channels beside this one that may take it yet."""
-        return [one for one in self._ways if one != channel and not self._is_spent(one)]
+        ways = self._ways.items()
+        return [one for one, way in ways if one != channel and not way.is_last_resort and not self._is_spent(one)]
 
     def _is_spent(self, channel: str) -> bool:
         """Whether a channel has refused it, or may have it."""

@@ -147,13 +147,12 @@ class Contacts:
                 return found
         return (Recipient(f"{unit}/{Role.DUTY}", unit, Role.DUTY, ((FILE, self.file),)),)
 
-    def recipient(self, id: str) -> Recipient | None:
-        """The recipient of that id, as it is now; None if the file has it no more."""
+    def recipient(self, id: str) -> Recipient:
+        """The recipient of that id, as it is now. If the file has it no more: the first one of its unit and role."""
         unit, _, rest = id.partition("/")
-        role = rest.partition("/")[0]
-        if role not in (Role.DUTY, Role.LEADER):
-            return None
-        return next((one for one in self.recipients(unit, Role(role)) if one.id == id), None)
+        role = Role.LEADER if rest.partition("/")[0] == Role.LEADER else Role.DUTY
+        found = self.recipients(unit, role)
+        return next((one for one in found if one.id == id), found[0])
 
 
 def channel_kinds() -> dict[str, ModuleType]:

@@ -2,19 +2,22 @@
 for the record of what came of it.
 
 A provider is called only by the notifier whose request for `sending` was recorded: the claim of the attempt is the lock
-between notifiers. Channels that know no keys are called one at a time, and the next attempt begins when the outcome of
-the last one is recorded: so a crash leaves one attempt at most of which nobody knows the outcome.
+between notifiers. Channels that know no keys are called one at a time for each account, and the next attempt begins
+when the outcome of the last one is recorded: so a crash leaves one attempt at most of each such account of which nobody
+knows the outcome. An account that does not answer rests (`accounts.py`), and keeps no other back.
 """
 
 import hashlib
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.notifier.accounts import Accounts
 from services.notifier.attempts import Act, Ask, Finish, Moment, Pace, Send, Way, next_act
 from services.notifier.channels.message import Accepted, Channel, Message, Outcome, Refused, Retry, Uncertain
 from services.notifier.due_notices import Ids
@@ -23,10 +26,10 @@ from services.notifier.recipients import Recipient
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 8
-"""Providers that are called at the same time."""
 STARTED_AT_ONCE: Final = 64
 """Deliveries under way at the same time."""
+LAST_RESORT: Final = "last resort"
+"""Its name in the ledger. No account has a name with a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Surroundings:
     """Id of a recipient → whether it is only disturbed by what is urgent now."""
     now: Callable[[], float]
     """Real seconds since 1970."""
+    last_resort: Channel | None = None
+    """What has the notices that no channel of their recipient takes."""
 
 
 @dataclass(slots=True)
@@ -49,12 +54,23 @@ class _Call:
     """An errand that this notifier is busy with."""
 
     began_at: float
-    has_keys: bool
+    account: str = ""
+    """Which it uses; empty: none."""
     request: str = ""
     """Id of the request that the keeper has to answer."""
     send: Send | None = None
     """To be carried out once the request is recorded."""
-    future: "Future[Request] | None" = None
+    future: "Future[_Returned] | None" = None
+
+
+class _Returned(NamedTuple):
+    """What came of a call."""
+
+    request: Request
+    outcome: Outcome | None = None
+    """None: the provider was not called, or only asked."""
+    began_at: float = 0.0
+    ended_at: float = 0.0
 
 
 class Courier:
@@ -68,7 +84,10 @@ class Courier:
         self._busy: dict[Errand, _Call] = {}
         self._errand_of: dict[str, Errand] = {}
         """Id of a request without answer → what it is for."""
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="channel")
+        self._unusable: set[tuple[Errand, str]] = set()
+        """A channel of an errand whose attempt cannot be recorded."""
+        self._accounts = Accounts()
+        self._pool = ThreadPoolExecutor(STARTED_AT_ONCE, thread_name_prefix="channel")
 
     def close(self) -> None:
         """Do not wait for providers: what they are busy with is uncertain."""
@@ -83,13 +102,17 @@ class Courier:
         """What is to be recorded now: outcomes of calls that have returned, and attempts that begin. Each once."""
         for errand, call in list(self._busy.items()):
             if call.future is not None and call.future.done():
-                yield self._await(errand, call, call.future.result())
+                returned = call.future.result()
+                if returned.outcome is not None:
+                    self._accounts.note(call.account, returned.outcome, returned.began_at, returned.ended_at)
+                yield self._await(errand, call, returned.request)
         now = self._around.now()
+        under_way = Counter(call.account for call in self._busy.values())
         for delivery in list(self._state.under_way.values()):
             if len(self._busy) >= STARTED_AT_ONCE:
                 return
             if delivery.errand not in self._busy and self._state.may_be_sent(delivery):
-                yield from self._next(delivery, now)
+                yield from self._next(delivery, now, under_way)
 
     def answered(self, request: Request, record: LedgerRecord) -> None:
         """The keeper has answered a request of this notifier, with a record that the state knows by now."""
@@ -102,26 +125,44 @@ class Courier:
             return
         send, call.send = call.send, None
         attempts = self._state.under_way[errand].attempts
-        channel = self._channel(errand[1], send.channel)
+        channel = self._channels(errand[1]).get(send.channel)
         late = self._around.now() - call.began_at >= self._pace.abandoned / 2
         if channel is None or late or len(attempts) != send.attempt:  # another notifier may have taken it over by now
-            call.future = self._pool.submit(self._outcome, errand, send.attempt, _TOO_LATE)
+            call.future = self._pool.submit(self._not_sent, errand, send.attempt)
             return
         call.future = self._pool.submit(self._sent, channel, errand, send.attempt, attempts[-1].rendered)
 
+    def impossible(self, request: Request) -> None:
+        """No keeper can record a request of this notifier. An attempt is made over another channel."""
+        errand = self._errand_of.pop(request.id, None)
+        call = self._busy.pop(errand, None) if errand is not None else None
+        if errand is not None and call is not None and call.send is not None:
+            self._unusable.add((errand, call.send.channel))
+
     # ---- what is to be done ----------------------------------------------------------------------------------
-    def _next(self, delivery: Delivery, now: float) -> Iterator[Request]:
-        recipient = self._around.recipient(delivery.recipient)
-        channels = dict(recipient.channels) if recipient is not None else {}
-        ways = {name: Way(channel.window_seconds) for name, channel in channels.items()}
+    def _next(self, delivery: Delivery, now: float, under_way: Counter[str]) -> Iterator[Request]:
+        channels = self._channels(delivery.recipient)
+        ways = self._ways(delivery.errand, channels, now)
         act = next_act(delivery.attempts, ways, Moment(now, self._ids.writer), self._pace)
         if act is None or not self._may(act, delivery):
             return
-        call = _Call(now, has_keys=isinstance(act, Finish) or ways[act.channel].window_seconds > 0)
-        if not call.has_keys and not all(other.has_keys for other in self._busy.values()):
-            return
+        call = _Call(now)
+        if not isinstance(act, Finish):
+            call.account = act.channel
+            if not self._accounts.may_begin(act.channel, ways[act.channel].window_seconds > 0, under_way, now):
+                return
+            under_way[act.channel] += 1
         self._busy[delivery.errand] = call
         yield from self._begin(act, delivery, channels, call)
+
+    def _ways(self, errand: Errand, channels: Mapping[str, Channel], now: float) -> dict[str, Way]:
+        """The channels that may be used. One of which the account has failed for long is left for the next one, as
+        after a long attempt; where there is no next one, it is waited for."""
+        usable = [name for name in channels if (errand, name) not in self._unusable]
+        down = self._accounts.long_down(usable, now, self._pace.fall_back)
+        if all(name in down or name == LAST_RESORT for name in usable):
+            down = set()
+        return {name: Way(channels[name].window_seconds, name == LAST_RESORT) for name in usable if name not in down}
 
     def _may(self, act: Act, delivery: Delivery) -> bool:
         """What is not urgent waits while its recipient has quiet hours. A first attempt follows its notice at once,
@@ -137,7 +178,11 @@ class Courier:
             case Send():
                 rendered = act.rendered
                 if rendered is None:
-                    rendered = channels[act.channel].render(self._around.message(delivery.notice))
+                    rendered = self._rendered(channels[act.channel], delivery)
+                if rendered is None:
+                    self._unusable.add((delivery.errand, act.channel))
+                    del self._busy[delivery.errand]
+                    return
                 call.send = act
                 yield self._await(delivery.errand, call, self._sending(delivery, act, rendered))
             case Ask():
@@ -146,33 +191,58 @@ class Courier:
             case Finish():
                 yield self._await(delivery.errand, call, self._finish(delivery, act.kind))
 
+    def _rendered(self, channel: Channel, delivery: Delivery) -> bytes | None:
+        """None: the channel cannot render it, which must not end the notifier."""
+        try:
+            return channel.render(self._around.message(delivery.notice))
+        except Exception as error:  # its text may hold what the message says
+            log.error("a channel has failed to render a notice: %s; another one is used", type(error).__name__)
+            return None
+
     def _await(self, errand: Errand, call: _Call, request: Request) -> Request:
         """The errand waits for the answer to a request."""
         call.future, call.request = None, request.id
         self._errand_of[request.id] = errand
         return request
 
-    def _channel(self, recipient: str, name: str) -> Channel | None:
+    def _channels(self, recipient: str) -> dict[str, Channel]:
+        """Those of a recipient in their order, and the last resort."""
         found = self._around.recipient(recipient)
-        return dict(found.channels).get(name) if found is not None else None
+        channels = dict(found.channels) if found is not None else {}
+        if self._around.last_resort is not None:
+            channels[LAST_RESORT] = self._around.last_resort
+        return channels
 
     # ---- in a thread -----------------------------------------------------------------------------------------
-    def _sent(self, channel: Channel, errand: Errand, attempt: int, rendered: bytes) -> Request:
+    def _not_sent(self, errand: Errand, attempt: int) -> _Returned:
+        return _Returned(self._outcome(errand, attempt, _TOO_LATE))
+
+    def _sent(self, channel: Channel, errand: Errand, attempt: int, rendered: bytes) -> _Returned:
+        began_at = self._around.now()
         try:
-            outcome = channel.send(rendered, key_of(errand))
+            outcome = channel.send(rendered, key_of(errand, self._state.ledger))
         except Exception as error:  # a fault of one channel must not keep the others' notices back
             log.error("a channel has failed: %s; the attempt is uncertain", type(error).__name__)
-            outcome = Uncertain(f"the channel failed: {type(error).__name__}")
-        return self._outcome(errand, attempt, outcome)
+            outcome = Uncertain(f"渠道故障 the channel failed: {type(error).__name__}")
+        return _Returned(self._outcome(errand, attempt, outcome), outcome, began_at, self._around.now())
 
-    def _asked(self, channel: Channel, errand: Errand, attempt: int, facts: Mapping[str, bool]) -> Request:
-        said = channel.was_accepted(key_of(errand))
-        return self._outcome(errand, attempt, _SAID[said], asked=True, **facts)
+    def _asked(self, channel: Channel, errand: Errand, attempt: int, facts: Mapping[str, bool]) -> _Returned:
+        try:
+            said = channel.was_accepted(key_of(errand, self._state.ledger))
+        except Exception as error:
+            log.error("a channel has failed: %s; nobody can say whether it was accepted", type(error).__name__)
+            said = None
+        return _Returned(self._outcome(errand, attempt, _SAID[said], asked=True, **facts))
 
     # ---- requests --------------------------------------------------------------------------------------------
     def _sending(self, delivery: Delivery, act: Send, rendered: bytes) -> Request:
         number, recipient = delivery.errand
-        body = {"attempt": act.attempt, "channel": act.channel, "key": key_of(delivery.errand), **written(rendered)}
+        body = {
+            "attempt": act.attempt,
+            "channel": act.channel,
+            "key": key_of(delivery.errand, self._state.ledger),
+            **written(rendered),
+        }
         claim = f"sending/{number}/{recipient}/{act.attempt}"
         return self._request(Kind.SENDING, delivery.errand, claim, body, delivery.notice.request.unit)
 
@@ -180,14 +250,14 @@ class Courier:
         body: dict[str, Any] = {"attempt": attempt, **facts}
         match outcome:
             case Accepted(provider_id):
-                kind, body["provider_id"] = Kind.ACCEPTED, provider_id
+                kind, body["provider_id"] = Kind.ACCEPTED, provider_id[:_LONGEST_REASON]
             case Refused(reason):
-                kind, body["reason"] = Kind.REFUSED, reason
+                kind, body["reason"] = Kind.REFUSED, reason[:_LONGEST_REASON]
             case Retry(reason, after_seconds):
-                kind, body["reason"] = Kind.RETRY, reason
+                kind, body["reason"] = Kind.RETRY, reason[:_LONGEST_REASON]
                 body["after_seconds"] = min(math.ceil(after_seconds), _DAY)
             case Uncertain(reason):
-                kind, body["reason"] = Kind.UNCERTAIN, reason
+                kind, body["reason"] = Kind.UNCERTAIN, reason[:_LONGEST_REASON]
         claim = f"{'asked' if facts.get('asked') else 'outcome'}/{errand[0]}/{errand[1]}/{attempt}"
         delivery = self._state.under_way.get(errand)
         return self._request(kind, errand, claim, body, delivery.notice.request.unit if delivery else "")
@@ -195,7 +265,7 @@ class Courier:
     def _finish(self, delivery: Delivery, kind: Kind) -> Request:
         number, recipient = delivery.errand
         tried = len(delivery.attempts)
-        body = {"attempt": tried, "final": True, "reason": "no channel is left" if tried else "no channel is named"}
+        body = {"attempt": tried, "final": True, "reason": _NOT_TAKEN if tried else _NO_CHANNEL}
         return self._request(kind, delivery.errand, f"final/{number}/{recipient}", body, delivery.notice.request.unit)
 
     def _request(self, kind: Kind, errand: Errand, claim: str, body: Mapping[str, Any], unit: str) -> Request:
@@ -203,16 +273,21 @@ class Courier:
         return Request(self._ids.next(), kind, self._ids.writer, unit=unit, claims=(claim,), body=whole)
 
 
-_TOO_LATE: Final = Retry("not sent: the record of the attempt came too late")
+_NOT_TAKEN: Final = "渠道均未接收 no channel takes it"
+_NO_CHANNEL: Final = "未配置渠道 no channel is named"
+_TOO_LATE: Final = Retry("登记超时，未发送 not sent: the record of the attempt came too late")
 _SAID: Final[Mapping[bool | None, Outcome]] = {
     True: Accepted(),
-    False: Retry("the provider says that it does not have it"),
-    None: Uncertain("nobody can say whether the provider has it"),
+    False: Retry("对方称未收到 the provider says that it does not have it"),
+    None: Uncertain("无法确认对方是否收到 nobody can say whether the provider has it"),
 }
 _DAY: Final = 86_400
+_LONGEST_REASON: Final = 500
+"""Characters of what a provider says."""
 
 
-def key_of(errand: Errand) -> str:
-    """Under which key a notice is sent to a recipient, however often and by whichever channel."""
+def key_of(errand: Errand, ledger: str) -> str:
+    """Under which key a notice is sent to a recipient, however often and by whichever channel. `ledger`: which one it
+    is; another ledger has the same numbers, and what knows the keys, such as a file, may be older than it."""
     number, recipient = errand
-    return f"kw-{number}-{hashlib.sha256(recipient.encode()).hexdigest()[:12]}"
+    return f"kw-{number}-{hashlib.sha256(f'{ledger} {recipient}'.encode()).hexdigest()[:16]}"

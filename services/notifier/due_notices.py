@@ -26,6 +26,7 @@ is known, it waits a while for one.
 """
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,8 @@ from services.domain.time.zone import Instant
 from services.messaging.records.ledger import Kind, Request
 from services.notifier.notice_state import NoticeState, NoticeStatus, claim_of
 from services.notifier.notice_subject import Content, Subject
+
+log = logging.getLogger(__name__)
 
 
 class AlertmanagerAway(Exception):
@@ -64,6 +67,8 @@ class Pace:
     """More cases of a unit than these, due at once, are one notice."""
     most: int = 200
     """Subjects of one notice."""
+    most_bytes: int = 300_000
+    """Of what one notice says about its subjects: about a third of what the ledger takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,10 @@ class DueNotices:
         """What is in a request that the keeper has not answered → how it was reported last."""
         self._subjects_of: dict[str, tuple[str, ...]] = {}
         """Id of such a request → its subjects."""
+        self._alone: set[str] = set()
+        """What is asked for by itself: a request that had more cannot be recorded."""
+        self._given_up: dict[str, bool] = {}
+        """Subject of which no notice can be recorded → whether it was active then."""
         self._noted: set[str] = set()
         """What was asked to be noted as held back; a claim of it is taken, whatever the answer was."""
         self._away_since = self._away_last = float("-inf")
@@ -162,7 +171,10 @@ class DueNotices:
             self._due_since.setdefault(subject.id, self._clocks.seconds())
 
     def _due(self, subject: Subject) -> Subject | None:
-        """What differs from the notices, with the unit that it is for; None if nothing does."""
+        """What differs from the notices, with the unit that it is for; None if nothing does, or if no notice of it can
+        be recorded."""
+        if self._given_up.get(subject.id) is subject.active:
+            return None
         if subject.active:
             return None if self.state.has_notice(subject) else subject
         notified = self.state.notified.get(subject.id)
@@ -200,6 +212,21 @@ class DueNotices:
             if group is not None and not recorded:
                 group.ask_at = self._clocks.seconds() + self._pace.ask_again
 
+    def impossible(self, request: str) -> None:
+        """No keeper can record the request with this id. Each of its subjects is asked for by itself, so that one of
+        them keeps no other back; one that was by itself is not asked for again until it changes."""
+        ids = self._subjects_of.pop(request, ())
+        for id in ids:
+            subject = self._asked.pop(id, None)
+            if subject is None:
+                continue
+            if len(ids) > 1:
+                self._alone.add(id)
+            else:
+                self._given_up[id] = subject.active
+                log.error("a notice to %s cannot be recorded in the ledger: nobody gets it", subject.unit[:60])
+            self.report(subject)
+
     def _due_now(self, now: Instant) -> dict[str, list[_Due]]:
         """Unit → the groups of which a notice is due now."""
         found: dict[str, list[_Due]] = {}
@@ -233,11 +260,25 @@ class DueNotices:
         if suppressed is None:
             return
         free = [one for one in subjects if not self._is_suppressed(one, suppressed)]
-        for some in _portions(free, self._pace.most):
+        for some in self._fitting(free):
             yield self._notice(unit, some, now, asked=asked)
-        for some in _portions(self._to_be_noted(subjects, suppressed), self._pace.most):
+        for some in self._fitting(self._to_be_noted(subjects, suppressed)):
             by = sorted({name for one in some for name in suppressed[one.mirrored_as]})
             yield self._suppressed_notice(unit, some, now, by)
+
+    def _fitting(self, subjects: list[Subject]) -> Iterator[list[Subject]]:
+        """Portions of which the ledger takes one in a record."""
+        portion: list[Subject] = []
+        size = 0
+        for one in subjects:
+            own = self._pace.most_bytes if one.id in self._alone else len(str(one.content).encode(errors="replace"))
+            if portion and (size + own > self._pace.most_bytes or len(portion) >= self._pace.most):
+                yield portion
+                portion, size = [], 0
+            portion.append(one)
+            size += own
+        if portion:
+            yield portion
 
     def _to_be_noted(self, subjects: list[Subject], suppressed: _Suppressed) -> list[Subject]:
         """What is held back, which is not noted yet."""

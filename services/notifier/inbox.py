@@ -44,6 +44,9 @@ class AcceptedAlerts:
         """From any thread. What changes nothing (the Alertmanager repeats itself) is not written again."""
         with self._lock:
             news = [alert for alert in alerts if self._status(alert.fingerprint) != alert.status]
+            whole, news = news, [alert.cut() for alert in news]
+            if news != whole:
+                log.warning("an alert has too many or too long labels or annotations: the rest of them is cut off")
             if news:
                 self._journal.append(*(alert.written() for alert in news))
             for alert in news:

@@ -21,17 +21,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from services.domain.results.published import Card
+from services.ledger.recording import answered_by
 from services.messaging.records.cards import card_for_notice
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import Kind, LedgerRecord
+from services.messaging.records.ledger import GENESIS, Kind, LedgerRecord, hash_of
 from services.notifier.attempts import OUTCOMES, Attempt
 from services.notifier.notice_subject import Alert, Content, Subject, alert_of
 
 log = logging.getLogger(__name__)
 
+TAKING_OVER: Final = "taken-over/"
+"""What the ids of requests to take over the outbox begin with."""
 OUR_KINDS = frozenset((Kind.NOTICE, Kind.SUPPRESSED, Kind.TAKEN_OVER, Kind.SENDING, *OUTCOMES))
 """Records from which this state is built."""
 
@@ -94,6 +97,8 @@ class NoticeState:
         """Subject → real time (RFC 3339) of its first notice; where a mirrored card starts after a restart."""
         self.turns: dict[str, int] = {}
         """Subject → how many ends of it were notified: after each it may be raised again."""
+        self.ledger = ""
+        """Which ledger it is: the hash of its first record."""
         self.under_way: dict[Errand, Delivery] = {}
         """What is not delivered yet, in the order of the notices."""
         self.ended: dict[Kind, int] = {Kind.ACCEPTED: 0, Kind.REFUSED: 0, Kind.UNCERTAIN: 0}
@@ -102,6 +107,9 @@ class NoticeState:
         """The portions of the outbox from before there was a ledger that are in it."""
         self.outbox_is_taken_over = False
         """Whether all of it is."""
+        self.answered: set[str] = set()
+        """Ids of the requests to take over the outbox that the keeper has answered, in whatever way: it answers none
+        of them again."""
         self._portions = 0
         self._queues: dict[tuple[str, str], deque[int]] = {}
         """(recipient, family) → the numbers of its notices that are under way."""
@@ -109,7 +117,11 @@ class NoticeState:
     # ---- reading the ledger ----------------------------------------------------------------------------------
     def note(self, record: LedgerRecord) -> None:
         """The next record of the ledger. One of these kinds that has another form is logged and passed over."""
-        kind = record.request.kind
+        kind, asked = record.request.kind, answered_by(record.request)
+        if record.number == 1:
+            self.ledger = hash_of(GENESIS, record.value())
+        if asked.startswith(TAKING_OVER):
+            self.answered.add(asked)
         if kind not in OUR_KINDS:
             return
         try:

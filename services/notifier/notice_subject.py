@@ -3,8 +3,8 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
 
 from services.domain.plan.plan import Title
 from services.domain.results.cards import RETRACTED
@@ -98,6 +98,14 @@ def of_card(card: Card, number: str, sentence: Title | None = None) -> Subject:
 
 
 ALERT_STATES = ("firing", "resolved")
+MOST_TEXTS: Final = 40
+"""Labels of an alert, and annotations of it."""
+LONGEST_LABEL: Final = 200
+"""Characters of a label, or of a name. The unit of an alert is in a claim, which has a longest length."""
+LONGEST_TEXT: Final = 1_000
+"""Characters of an annotation."""
+_FIRST: Final = ("unit", "severity", "alertname", "kpi", "summary_zh", "summary_en")
+"""Which labels and annotations are kept, if there are too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,10 @@ class Alert:
             raise ValueError("no alert")
         return alert
 
+    def cut(self) -> Self:
+        """The same alert with as many labels and annotations, and as much of each, as the ledger takes."""
+        return replace(self, labels=_cut(self.labels, LONGEST_LABEL), annotations=_cut(self.annotations, LONGEST_TEXT))
+
     def written(self) -> dict[str, Any]:
         return {
             "fingerprint": self.fingerprint,
@@ -131,6 +143,16 @@ class Alert:
             "annotations": dict(self.annotations),
             **({"unlisted": True} if self.unlisted else {}),
         }
+
+
+def _cut(texts: Mapping[str, str], longest: int) -> dict[str, str]:
+    kept = sorted(texts, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))[:MOST_TEXTS]
+    return {_shortened(name, LONGEST_LABEL): _shortened(texts[name], longest) for name in texts if name in kept}
+
+
+def _shortened(text: str, longest: int) -> str:
+    text = text.replace("\0", "")  # the ledger takes none
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def alert_of(id: str, content: Mapping[str, Any]) -> Alert | None:
@@ -144,6 +166,7 @@ def alert_of(id: str, content: Mapping[str, Any]) -> Alert | None:
 
 def of_alert(alert: Alert) -> Subject:
     """An alert about a promise or the machinery; those of one unit go into one notice, as the Alertmanager groups."""
+    alert = alert.cut()
     unit = alert.labels.get("unit", "")
     id = alert_id(alert.fingerprint)
     return Subject(

@@ -54,7 +54,11 @@ class NoticeTexts:
         content = subject.content
         name = str(content.get("alertname", subject.id))
         zh, en = str(content.get("summary_zh", name)), str(content.get("summary_en", name))
-        return Title(zh=zh, en=en) if subject.active else Title(zh=f"已恢复：{zh}", en=f"ended: {en}")
+        return (
+            Title(zh=zh, en=en)
+            if subject.active
+            else Title(zh=f"以下告警已解除：{zh}", en=f"this alert has ended: {en}")
+        )
 
     def _count(self, subjects: Sequence[Subject]) -> Title:
         """`红牌2项、黄牌3项、已解除1项`: how many of each."""

@@ -33,8 +33,12 @@ class Recipient(Protocol):
 class Contacts(Protocol):
     """The recipients of all units."""
 
+    @property
+    def file(self) -> Channel:
+        """What has the notices that no channel of their recipient takes."""
+
     def recipients(self, unit: str) -> Sequence[Recipient]:
         """Who gets the notices of a unit, or of the operations centre. Never empty."""
 
-    def recipient(self, id: str) -> Recipient | None:
-        """The recipient of that id, as it is now; None if there is none any more."""
+    def recipient(self, id: str) -> Recipient:
+        """The recipient of that id, as it is now; if there is none any more, another one of the unit."""

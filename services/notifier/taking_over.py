@@ -17,36 +17,57 @@ from services.messaging.records.cards import card_for_notice
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, Request
 from services.notifier.due_notices import Ids
-from services.notifier.notice_state import NoticeState, NoticeStatus
+from services.notifier.notice_state import TAKING_OVER, NoticeState, NoticeStatus
 from services.notifier.notice_subject import card_id, family_of_card
 
 log = logging.getLogger(__name__)
 
 PORTION: Final = 200
 """Subjects of one record."""
+PORTION_BYTES: Final = 300_000
+"""Of the subjects of one record: about a third of what the ledger takes."""
 
 
 def requests_of(outbox: Path, state: NoticeState, ids: Ids) -> list[Request]:
     """What a start of the notifier asks for first: what is to be recorded of the outbox and is not, and a record
     without subjects, whose answer comes after those to everything that an earlier start asked for.
 
-    The same outbox makes the same requests, each with a claim: so a crash on the way takes nothing over twice.
+    The same outbox makes the same requests, each with a claim: so a crash on the way takes nothing over twice. One that
+    was answered is not asked for again: there would be no second answer to wait for.
     """
     active = [] if state.outbox_is_taken_over or not outbox.exists() else list(_active(outbox))
     digest = hashlib.sha256(orjson.dumps(active)).hexdigest()[:16]
-    portions = [active[start : start + PORTION] for start in range(0, len(active), PORTION)]
+    portions = list(_portions(active))
     found = [
         Request(
-            id=f"taken-over/{digest}/{place}",
+            id=_id(digest, place, len(portions)),
             kind=Kind.TAKEN_OVER,
             writer=ids.writer,
             claims=(f"taken-over/{place}",),
             body={"subjects": portion, "portion": place, "complete": place == len(portions)},
         )
         for place, portion in enumerate(portions, start=1)
-        if place not in state.taken_over
+        if place not in state.taken_over and _id(digest, place, len(portions)) not in state.answered
     ]
     return [*found, Request(ids.next(), Kind.TAKEN_OVER, ids.writer, body={"subjects": []})]
+
+
+def _id(digest: str, place: int, portions: int) -> str:
+    return f"{TAKING_OVER}{digest}/{place}-{portions}"
+
+
+def _portions(entries: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    portion: list[dict[str, Any]] = []
+    size = 0
+    for one in entries:
+        own = len(orjson.dumps(one))
+        if portion and (len(portion) >= PORTION or size + own > PORTION_BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(one)
+        size += own
+    if portion:
+        yield portion
 
 
 def _active(outbox: Path) -> Iterator[dict[str, Any]]:

@@ -104,11 +104,21 @@ def test_a_role_without_contact_is_that_of_those_on_duty(tmp_path: Path) -> None
 def test_a_recipient_is_found_by_its_id_as_long_as_the_file_has_it(tmp_path: Path) -> None:
     contacts = contacts_of(tmp_path, GOOD, ALL)
     found = contacts.recipient("water/leader")
-    assert found is not None
     assert found.channel("app") is not None
     assert found.channel("group") is None
-    assert contacts.recipient("water/duty/gone") is None
-    assert contacts.recipient("water/nobody") is None
+
+
+def test_what_is_under_way_to_somebody_whom_the_file_has_no_more_goes_to_the_first_one_of_the_unit(
+    tmp_path: Path,
+) -> None:
+    contacts = contacts_of(tmp_path, GOOD, ALL)
+    for gone, heir in (
+        ("water/duty/gone", "water/duty"),
+        ("water/leader/gone", "water/leader"),
+        ("water/nobody", "water/duty"),
+        ("nobody/duty", "nobody/duty"),
+    ):
+        assert contacts.recipient(gone).id == heir
 
 
 def test_an_account_without_its_secret_is_passed_over_and_named_with_the_remedy(tmp_path: Path) -> None:

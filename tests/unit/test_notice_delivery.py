@@ -74,17 +74,19 @@ class To:
 class Office:
     """One ledger, and notifiers that read it."""
 
-    def __init__(self, **channels: Provider) -> None:
+    def __init__(self, resort: Provider | None = None, **channels: Provider) -> None:
         self.seconds = 0.0
+        self.resort = resort
         self.world = LedgerWorld(lambda: int(self.seconds * 1e6))
         self.to = To(f"{UNIT}/duty", tuple(channels.items()))
+        self.others: dict[str, To] = {}
         self.open, self.quiet = True, False
         self.notifiers = [Process(self, "notifier/a/1")]
 
-    def notify(self, *subjects: str, urgent: bool = False) -> int:
+    def notify(self, *subjects: str, urgent: bool = False, to: str = "") -> int:
         """The number of a new notice about these subjects."""
         contents = [{"id": one, "family": one, "status": "raised"} for one in subjects]
-        body = {"subjects": contents, "recipients": [self.to.id], "title": "T", "urgent": urgent}
+        body = {"subjects": contents, "recipients": [to or self.to.id], "title": "T", "urgent": urgent}
         (record,) = self.world.record(Request(f"n{len(self.world.log)}", Kind.NOTICE, "x", unit=UNIT, body=body))
         return record.number
 
@@ -107,11 +109,12 @@ class Process:
         self.ledger = office.world.client()
         self.asked = Asked(self.ledger)
         around = Surroundings(
-            recipient=lambda id: office.to if id == office.to.id else None,
+            recipient=lambda id: office.to if id == office.to.id else office.others.get(id),
             message=lambda notice: message_of(notice, "https://desk.example"),
             is_open=lambda unit: office.open,
             is_quiet=lambda recipient: office.quiet,
             now=lambda: office.seconds,
+            last_resort=office.resort,
         )
         self.courier = Courier(self.state, around, Ids(writer), Pace())
 
@@ -125,6 +128,8 @@ class Process:
     def step(self) -> None:
         self.read()
         self.asked.send(self.courier.requests(), self.office.seconds)
+        for request in self.asked.impossible():
+            self.courier.impossible(request)
         self.read()
 
 
@@ -203,6 +208,37 @@ def test_a_notice_that_nobody_takes_ends_and_says_so() -> None:
     assert (state.under_way, state.ended[Kind.REFUSED]) == ({}, 1)
 
 
+@pytest.mark.parametrize("answer", [Refused("no such member"), Uncertain("no answer")])
+def test_a_notice_that_no_channel_takes_is_in_the_file(answer: Outcome) -> None:
+    file = Provider(answers=[Retry("the disk is full")])
+    office = Office(file, app=Provider(0.0, answers=[answer]), robot=Provider(0.0, answers=[answer]))
+    office.notify("a")
+    office.run(times=20)
+    office.run(60)
+    assert len(file.sent) == 2
+    state = state_of(office.world.records())
+    assert (state.under_way, state.ended[Kind.ACCEPTED]) == ({}, 1)
+
+
+def test_a_channel_that_is_down_is_waited_for_and_the_file_is_not_used() -> None:
+    app = Provider(answers=[Retry("down")] * 8)
+    file = Provider()
+    office = Office(file, app=app)
+    office.notify("a")
+    for _ in range(20):
+        office.run(900)
+    assert len(app.sent) == 9 and file.sent == [] and office.notifiers[0].state.under_way == {}
+
+
+def test_a_notice_to_somebody_who_is_gone_is_in_the_file() -> None:
+    file = Provider()
+    office = Office(file, app=Provider())
+    office.notify("a")
+    office.to = To("other", ())
+    office.run()
+    assert len(file.sent) == 1 and office.kinds() == ["sending", "accepted"]
+
+
 def test_the_end_of_a_card_is_sent_after_its_beginning_and_other_cards_do_not_wait() -> None:
     app = Provider(answers=[Retry("busy", after_seconds=60)])
     office = Office(app=app)
@@ -238,6 +274,74 @@ def test_a_channel_without_keys_is_called_one_at_a_time() -> None:
         begun = sum(one.request.kind is Kind.SENDING for one in records)
         assert begun - sum(one.request.kind is Kind.ACCEPTED for one in records) <= 1
     assert len(robot.sent) == 8
+
+
+class Dead(Provider):
+    """It takes 20 seconds, and cannot be reached."""
+
+    office: "Office"
+
+    def send(self, rendered: bytes, key: str) -> Outcome:
+        self.office.seconds += 20
+        self.sent.append((rendered, key))
+        return Retry("it cannot be reached")
+
+
+@pytest.mark.parametrize("window", [0.0, FOR_EVER])
+def test_an_account_that_is_down_keeps_no_other_back(window: float) -> None:
+    mail, robot = Dead(window), Provider(0.0)
+    office = mail.office = Office(mail=mail)
+    for number in range(60):
+        office.notify(f"m{number}")
+    office.others["r/duty"] = To("r/duty", (("robot", robot),))
+    office.notify("r", to="r/duty")
+    office.run(times=2)
+    office.run(10)
+    assert len(robot.sent) == 1
+    begun = len(mail.sent)
+    office.run(1, times=20)
+    assert len(mail.sent) == begun <= 16  # it rests
+    office.run(900, times=20)
+    assert len(mail.sent) == begun + 1  # one trial
+
+
+def test_an_account_that_is_down_for_long_is_left_for_the_next_one_by_all_notices() -> None:
+    mail, robot = Dead(0.0), Provider(0.0)
+    office = mail.office = Office(mail=mail, robot=robot)
+    for number in range(20):
+        office.notify(f"m{number}")
+    office.run(times=3)
+    assert robot.sent == []
+    for _ in range(8):
+        office.run(100, times=60)
+    assert len(robot.sent) == 20 and len(mail.sent) < 10
+
+
+def test_an_account_that_refuses_as_a_whole_rests_and_a_channel_that_cannot_say_is_uncertain() -> None:
+    class Broken(Provider):
+        def was_accepted(self, key: str) -> bool | None:
+            raise KeyError("SECRET")
+
+    app = Broken(0.0, answers=[*[Retry("wrong secret", 600, of_account=True)] * 2, Uncertain("no answer")])
+    office = Office(app=app)
+    for number in range(5):
+        office.notify(f"m{number}")
+    office.run(times=20)
+    assert len(app.sent) == 2
+    office.run(601, times=60)
+    assert len(app.sent) == 5 + 2 and not office.notifiers[0].state.under_way
+
+
+def test_a_file_that_knows_the_notices_of_another_ledger_has_those_of_the_new_one_too() -> None:
+    keys: set[str] = set()
+    for ledger in range(2):
+        app = Provider()
+        office = Office(app=app)
+        office.seconds = ledger
+        office.notify("a")
+        office.run()
+        keys.update(key for _, key in app.sent)
+    assert len(keys) == 2 and all(key.startswith("kw-1-") for key in keys)
 
 
 def test_an_attempt_whose_record_comes_late_calls_nobody() -> None:
@@ -285,6 +389,44 @@ def test_a_channel_that_fails_with_an_exception_is_uncertain_and_shows_nothing(
     office.run()
     assert office.kinds() == ["sending", "uncertain", "uncertain", "sending", "accepted"]
     assert "SECRET" not in caplog.text + str(office.world.log)
+
+
+def test_a_message_that_the_ledger_cannot_take_goes_by_another_channel() -> None:
+    class Wide(Provider):
+        def render(self, message: Message) -> bytes:
+            return b"x" * 950_000
+
+    robot, file = Wide(), Provider()
+    office = Office(robot=robot, file=file)
+    office.notify("a")
+    office.run()
+    assert robot.sent == [] and len(file.sent) == 1
+    assert office.kinds() == ["sending", "accepted"]
+
+
+def test_what_no_keeper_can_record_is_not_sent_and_holds_up_nothing_behind_it() -> None:
+    world = LedgerWorld()
+    asked = Asked(world.client())
+    bodies: list[dict[str, Any]] = [{"x": "x" * 1_100_000}, {"x": object()}, {"x": 1e400}, {"x": "\ud800"}]
+    wrong = [Request(f"wrong-{n}", Kind.NOTICE, "n", body=body) for n, body in enumerate(bodies)]
+    wrong.append(Request("wrong-claim", Kind.NOTICE, "n", claims=("c" * 500,)))
+    asked.send([*wrong, Request("fine", Kind.NOTICE, "n")], 0.0)
+    assert asked.impossible() == wrong and asked.impossible() == []
+    asked.send([], 2 * REPEAT_SECONDS)
+    assert {one.request.id for one in world.keep()} == {"fine"} and not any(one.id in asked for one in wrong)
+
+
+def test_a_message_that_a_channel_cannot_render_goes_by_another_one(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Provider):
+        def render(self, message: Message) -> bytes:
+            raise KeyError("SECRET")
+
+    file = Provider()
+    office = Office(file, robot=Broken())
+    office.notify("a")
+    office.run()
+    assert len(file.sent) == 1 and office.kinds() == ["sending", "accepted"]
+    assert "SECRET" not in caplog.text
 
 
 def test_a_lost_answer_of_the_ledger_is_asked_for_again_and_recorded_once() -> None:
@@ -381,7 +523,7 @@ def test_an_alert_is_notified_by_its_summary_and_its_end_as_recovered(plan: Plan
     texts = NoticeTexts(plan)
     assert texts.of(UNIT, [of_alert(alert)], NOW)["title"] == "按期率93.25%，未达目标100%"
     ended = Alert("f1", "resolved", labels, alert.annotations)
-    assert texts.of(UNIT, [of_alert(ended)], NOW)["title"] == "已恢复：按期率93.25%，未达目标100%"
+    assert texts.of(UNIT, [of_alert(ended)], NOW)["title"] == "以下告警已解除：按期率93.25%，未达目标100%"
 
 
 def test_a_transition_is_claimed_so_that_a_second_notifier_notifies_nobody_again(plan: Plan) -> None:
@@ -460,6 +602,27 @@ def test_a_crash_while_the_outbox_is_taken_over_takes_nothing_over_twice(
     state = state_of(world.records())
     assert state.outbox_is_taken_over and state.notified.keys() == {card_id(card) for card in cards}
     assert [one.request.kind for one in world.records()].count(Kind.TAKEN_OVER) == 5  # three portions, two starts
+
+
+def test_a_start_does_not_wait_for_a_second_answer_to_what_an_earlier_one_asked(tmp_path: Path) -> None:
+    path, world = outbox(tmp_path, old(RED)), LedgerWorld()
+    (first, _) = taking_over.requests_of(path, NoticeState(), Ids("notifier/a/1"))
+    world.record(Request("x", Kind.TAKEN_OVER, "x", claims=first.claims, body={"subjects": 3}), first)
+    assert world.records()[-1].request.kind is Kind.NOT_RECORDED
+    asked, state = Asked(ledger := world.client()), state_of(world.records())
+    again = taking_over.requests_of(path, state, Ids("notifier/a/2"))
+    ledger.poll()
+    asked.send(again, 0)
+    for record in ledger.poll():
+        asked.take(record)
+    assert len(again) == 1 and not len(asked)
+
+
+def test_an_outbox_of_long_texts_is_taken_over_in_portions_that_the_ledger_takes(tmp_path: Path) -> None:
+    long = [{"id": f"alert/{n}", "status": "raised", "d": "x" * 5_000} for n in range(200)]
+    notice = {"outcome": "delivered", "unit": UNIT, "written_at": "2021-10-20T01:06:00+00:00", "subjects": long}
+    state = taken_over(outbox(tmp_path, notice), LedgerWorld(), NoticeState())
+    assert state.outbox_is_taken_over and len(state.notified) == 200
 
 
 def test_a_held_back_notice_of_the_old_outbox_is_still_held_back(tmp_path: Path) -> None:

@@ -82,10 +82,13 @@ class World:
     ledger: LedgerWorld = field(init=False)
     with_keys: "Provider" = field(init=False)
     without_keys: "Provider" = field(init=False)
+    file: "Provider" = field(init=False)
+    """What has the notices that nobody else takes."""
 
     def __post_init__(self) -> None:
         self.ledger = LedgerWorld(lambda: int(self.now().timestamp() * 1e6))
         self.with_keys, self.without_keys = Provider(self, FOR_EVER), Provider(self, 0.0)
+        self.file = Provider(self, FOR_EVER)
 
     def now(self) -> datetime:
         return REAL + timedelta(seconds=self.seconds)
@@ -203,6 +206,7 @@ class Book:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.file = world.file
 
     def recipients(self, unit: str) -> tuple[Addressee, ...]:
         return (self.recipient(f"{unit}/duty"),)
@@ -440,7 +444,8 @@ class System:
         assert sorted(with_keys) == [number for number, one in notices.items() if one["unit"] != UNITS[1]]
         assert len(without) - len(set(without)) <= world.crashes
         assert {number for number in without if without.count(number) > 1} <= uncertain
-        assert {number for number, one in notices.items() if one["unit"] == UNITS[1]} - set(without) <= uncertain
+        lost = {number for number, one in notices.items() if one["unit"] == UNITS[1]} - set(without)
+        assert lost <= uncertain & {number_of(key) for key in world.file.received}
         ends = [one.request.body for one in records if one.request.kind in (Kind.ACCEPTED, Kind.UNCERTAIN)]
         assert set(notices) == {one["notice"] for one in ends}
         for received in (with_keys, list(dict.fromkeys(without))):

@@ -22,10 +22,11 @@ from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.published import Card
 from services.ledger.writer import LedgerAway
 from services.messaging.reader import Record
-from services.messaging.records.ledger import Kind, Request
+from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.notifier import asked
 from services.notifier import journal as journal_module
 from services.notifier.alertmanager import Alertmanager, Mirror
-from services.notifier.asked import Asked
+from services.notifier.asked import Asked, is_impossible
 from services.notifier.card_sentence import CardSentences, due_words
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids, Pace
 from services.notifier.inbox import AcceptedAlerts, Cards
@@ -109,13 +110,18 @@ class Desk:
     def read(self) -> None:
         for record in self.ledger.poll():
             self.state.note(record)
-            if (request := self.on_their_way.take(record)) is not None:
+            request = self.on_their_way.take(record)
+            if request is not None and is_impossible(record):
+                self.due.impossible(request.id)
+            elif request is not None:
                 self.due.answered(request.id, recorded=record.request.id == request.id)
 
     def wait(self, seconds: float = 1) -> None:
         self.seconds += seconds
         with contextlib.suppress(LedgerAway):
             self.on_their_way.send(self.due.requests(), self.seconds)
+        for refused in self.on_their_way.impossible():
+            self.due.impossible(refused.id)
         self.read()
 
     def notices(self) -> list[dict[str, Any]]:
@@ -483,6 +489,53 @@ def test_a_notice_that_the_keeper_refuses_again_and_again_does_not_fill_the_ledg
         desk.wait(0.5)
     refused = [one for one in desk.world.records() if one.request.kind is Kind.NOT_RECORDED]
     assert 3 <= len(refused) <= 6
+
+
+LONG = {"x": "值" * 950_000, "summary_zh": "长" * 950_000, **{f"n{n}": "v" * 900 for n in range(900)}}
+
+
+def test_an_alert_with_long_texts_and_labels_is_cut_and_notified_once_with_those_beside_it(desk: Desk) -> None:
+    labels = {**MISSED.labels, **LONG, "unit": "u" * 500 + "\0", "\0": "\0"}
+    alerts = [Alert(f"f{n}", "firing", labels | {"severity": "act"}, LONG) for n in range(9)]
+    desk.alert(*alerts, Alert("g", "firing", MISSED.labels, {}))
+    for _ in range(50):
+        desk.wait(0.5)
+    assert {one.request.kind for one in desk.world.records()} == {Kind.NOTICE}
+    assert sorted(one["id"] for notice in desk.notices() for one in notice["subjects"]) == sorted(
+        ["alert/g", *(f"alert/f{n}" for n in range(9))]
+    )
+    desk.alert(*(Alert(one.fingerprint, "resolved", one.labels, one.annotations) for one in alerts))
+    desk.wait()
+    ended = [one for notice in desk.notices() for one in notice["subjects"] if one["status"] == "ended"]
+    assert len(ended) == 9 and all(one["alertname"] == "KpiMissed" for one in ended)
+
+
+@pytest.mark.parametrize("change", [{"node": "x" * 950_000}, {"unit": "w" * 500}, {"node": "x" * 1_500_000}])
+def test_what_the_ledger_cannot_take_is_asked_for_once_and_keeps_nothing_back(
+    desk: Desk, change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.card(RED._replace(**change), RED._replace(kpi="K27-2"))
+    for _ in range(100):
+        desk.wait(0.5)
+    assert desk.notified() == [[("red", "raised")]]
+    assert len([one for one in desk.world.records() if one.request.kind is Kind.NOT_RECORDED]) <= 2
+    assert caplog.text.count("nobody gets it") == 1
+
+
+def test_a_notice_that_the_keeper_finds_too_large_is_asked_for_in_parts(desk: Desk) -> None:
+    desk.card(RED, RED._replace(kpi="K27-2"))
+    desk.wait(0.1)
+    desk.seconds += 1
+    (request,) = desk.due.requests()
+    desk.due.impossible(request.id)
+    desk.wait()
+    assert desk.notified() == [[("red", "raised")]] * 2
+    assert asked.is_impossible(refusal("size")) and not asked.is_impossible(refusal("claimed"))
+
+
+def refusal(reason: str) -> LedgerRecord:
+    (record,) = LedgerWorld().record(Request("r", Kind.NOT_RECORDED, "k", body={"request": "q", "reason": reason}))
+    return record
 
 
 def test_what_is_left_of_a_notice_of_which_another_notifier_was_faster_is_notified(desk: Desk) -> None:

@@ -73,6 +73,26 @@ def happens(rng: random.Random, system: System, case: str, unit: str) -> None:
         system.publish(case, level, rng.choice(("completed", "retracted", "rejudged")), unit)
 
 
+def test_two_notifiers_of_one_key_are_two_installations_and_two_starts_are_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "Alertmanager", lambda url: World(tmp_path))
+    monkeypatch.setattr(WorkingTime, "of", lambda plan: World(tmp_path))
+    one = System(World(tmp_path / "one"))
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "outbox.key").write_bytes((tmp_path / "one" / "outbox.key").read_bytes())
+    two = System(World(tmp_path / "two"))
+    names = [installation(one), installation(two)]
+    one.restart()
+    assert names[0] != names[1] and installation(one) == names[0]
+    one.end()
+    two.end()
+
+
+def installation(system: System) -> str:
+    return system.notifier._ids.writer.rpartition("/")[0]
+
+
 def test_a_card_with_a_time_that_nobody_can_read_is_notified_and_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

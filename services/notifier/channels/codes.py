@@ -88,7 +88,11 @@ def limited(limit: RateLimit) -> Retry | None:
     wait = limit.wait()
     if not wait:
         return None
-    return Retry("账号暂停发送（频率上限或平台要求） this account waits: its limit is reached, or it was refused", wait)
+    return Retry(
+        "账号暂停发送（频率上限或平台要求） this account waits: its limit is reached, or it was refused",
+        wait,
+        of_account=True,
+    )
 
 
 def keep_limit(limit: RateLimit, outcome: Outcome) -> Outcome:
