@@ -13,6 +13,8 @@ order. The rules:
   while the provider knows the key (`window_seconds`). After that the provider is asked. If it cannot say, the attempt
   is `uncertain`. If a crash is the reason, the same bytes are sent once more: perhaps the provider was never
   called. If an answer was lost, the notice most likely arrived: this channel is not used again, and the next one is.
+- The last way of every recipient is the file. It is used when every other channel has refused the notice, and not while
+  one of them may take it yet.
 - When no channel is left, the notice ends as `uncertain` or `refused`, which people see.
 """
 
@@ -55,6 +57,8 @@ class Way:
 
     window_seconds: float
     """How long the same key may be sent again without a second message; 0: never."""
+    is_last: bool = False
+    """It is used only when every other channel has refused the notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +207,24 @@ class _Course:
         return Send(longest_ago, attempt, self._first(longest_ago).rendered, repeats=True)
 
     def _stay(self, last: Attempt | None) -> Act | None:
-        """There is no other channel."""
+        """There is no other channel, but for the last one."""
         if last is not None and last.outcome is Kind.RETRY and last.channel in self._ways:
             return self._again(last)
-        uncertain = any(one.outcome in (Kind.UNCERTAIN, None) for one in self._attempts)
-        return Finish(Kind.UNCERTAIN if uncertain else Kind.REFUSED)
+        outcomes = {one.outcome for one in self._attempts}
+        if Kind.UNCERTAIN in outcomes:  # it has most likely arrived
+            return Finish(Kind.UNCERTAIN)
+        return next(self._last_ways(), Finish(Kind.UNCERTAIN if None in outcomes else Kind.REFUSED))
+
+    def _last_ways(self) -> Iterator[Act]:
+        """Of the channels for what all others have refused, those that have not refused it."""
+        for channel, way in self._ways.items():
+            if way.is_last and not self._is_spent(channel):
+                stored = next((one.rendered for one in self._attempts if one.channel == channel), None)
+                yield Send(channel, len(self._attempts) + 1, stored, repeats=stored is not None)
 
     def _others(self, channel: str) -> list[str]:
-        """The channels beside this one that may take it yet."""
-        return [one for one in self._ways if one != channel and not self._is_spent(one)]
+        """The channels beside this one that may take it yet, without the last one."""
+        return [one for one in self._ways if one != channel and not self._ways[one].is_last and not self._is_spent(one)]
 
     def _is_spent(self, channel: str) -> bool:
         """Whether a channel has refused it, or may have it."""

@@ -19,7 +19,7 @@ from services.notifier.attempts import Act, Ask, Finish, Moment, Pace, Send, Way
 from services.notifier.channels.message import Accepted, Channel, Message, Outcome, Refused, Retry, Uncertain
 from services.notifier.due_notices import Ids
 from services.notifier.notice_state import Delivery, Errand, NoticeState, written
-from services.notifier.recipients import Recipient
+from services.notifier.recipients import LAST_WAY, Recipient
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Courier:
     def _next(self, delivery: Delivery, now: float) -> Iterator[Request]:
         recipient = self._around.recipient(delivery.recipient)
         channels = dict(recipient.channels) if recipient is not None else {}
-        ways = {name: Way(channel.window_seconds) for name, channel in channels.items()}
+        ways = {name: Way(channel.window_seconds, is_last=name == LAST_WAY) for name, channel in channels.items()}
         act = next_act(delivery.attempts, ways, Moment(now, self._ids.writer), self._pace)
         if act is None or not self._may(act, delivery):
             return

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from services.notifier.channels.message import Channel
 
+LAST_WAY = "file"
+"""The name of the channel that every recipient has: for what all its other channels have refused."""
+
 
 class Quiet(Protocol):
     """Times of a day."""
@@ -37,4 +40,4 @@ class Contacts(Protocol):
         """Who gets the notices of a unit, or of the operations centre. Never empty."""
 
     def recipient(self, id: str) -> Recipient | None:
-        """The recipient of that id, as it is now; None if there is none any more."""
+        """The recipient of that id, as it is now; another one of its unit if it is gone; or None."""

@@ -14,6 +14,7 @@ from services.notifier.channels.message import FOR_EVER
 PACE = Pace()
 ME, BEFORE, ANOTHER = "notifier/a/2", "notifier/a/1", "notifier/b/1"
 APP, ROBOT, FILE = Way(3_600.0), Way(0.0), Way(FOR_EVER)
+LAST = Way(FOR_EVER, is_last=True)
 BYTES = b"rendered"
 
 
@@ -47,6 +48,30 @@ def test_what_every_channel_refuses_ends_as_refused() -> None:
     refused = [attempt(n, name, Kind.REFUSED) for n, name in enumerate(("app", "robot", "file"), start=1)]
     assert act(*refused) == Finish(Kind.REFUSED)
     assert act(ways={}) == Finish(Kind.REFUSED)
+
+
+def test_what_every_other_channel_refuses_goes_to_the_last_way_and_is_not_lost() -> None:
+    ways = {"app": APP, "file": LAST}
+    refused = attempt(1, "app", Kind.REFUSED)
+    assert act(ways={"file": LAST}) == Send("file", 1, None)
+    assert act(ways=ways) == Send("app", 1, None)
+    assert act(refused, ways=ways) == Send("file", 2, None)
+    full = attempt(2, "file", Kind.RETRY, at=10)
+    assert act(refused, full, at=20, ways=ways) == Send("file", 3, BYTES, repeats=True)
+    assert act(refused, attempt(2, "file", writer=BEFORE), at=9, ways=ways) == Send("file", 3, BYTES, repeats=True)
+
+
+def test_what_a_channel_may_take_yet_or_may_have_does_not_go_to_the_last_way() -> None:
+    ways = {"app": APP, "robot": ROBOT, "file": LAST}
+    down = [attempt(1, "app", Kind.REFUSED), *(attempt(n, "robot", Kind.RETRY, at=n * 900.0) for n in range(2, 50))]
+    assert act(*down, at=49 * 900 + 901, ways=ways) == Send("robot", 50, BYTES, repeats=True)
+    lost = attempt(2, "robot", Kind.UNCERTAIN, asked=True)
+    assert act(attempt(1, "app", Kind.REFUSED), lost, at=1, ways=ways) == Finish(Kind.UNCERTAIN)
+
+
+def test_what_was_on_its_way_by_a_channel_that_is_gone_has_the_last_way() -> None:
+    gone = attempt(1, "app", Kind.RETRY), attempt(1, "app", Kind.REFUSED), attempt(1, "app", writer=BEFORE)
+    assert {act(one, at=1, ways={"file": LAST}) for one in gone} == {Send("file", 2, None)}
 
 
 def test_a_retry_repeats_the_stored_bytes_after_a_wait_that_doubles() -> None:
@@ -137,7 +162,7 @@ def test_whatever_happened_the_next_act_is_one_that_can_be_done(
         attempt(n, channel, outcome, at=n * 10.0, writer=ME if flag else BEFORE, crashed=flag, asked=not flag)
         for n, (channel, outcome, flag) in enumerate(tried, start=1)
     ]
-    ways = {name: way for name, way in {"app": APP, "robot": ROBOT, "file": FILE}.items() if name in known}
+    ways = {name: way for name, way in {"app": APP, "robot": ROBOT, "file": LAST}.items() if name in known}
     found = next_act(attempts, ways, Moment(at, ME), PACE)
     if any(outcome is Kind.ACCEPTED for _, outcome, _ in tried):
         assert found is None

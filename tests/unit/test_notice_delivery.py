@@ -263,6 +263,23 @@ def test_quiet_hours_hold_back_what_is_not_urgent_and_closed_hours_a_repeat() ->
     assert [rendered.split()[0] for rendered, _ in app.sent] == [b"1", b"4", b"4"]
 
 
+def test_what_its_only_channel_refuses_is_in_the_file() -> None:
+    office = Office(app=Provider(answers=[Refused("no such member")]), file=Provider())
+    office.notify("a")
+    office.run()
+    assert office.kinds() == ["sending", "refused", "sending", "accepted"]
+
+
+def test_a_notice_waits_for_its_only_channel_and_does_not_go_to_the_file() -> None:
+    app, file = Provider(answers=[Retry("wrong secret", 600.0)] * 5), Provider()
+    office = Office(app=app, file=file)
+    office.notify("a")
+    for _ in range(60):
+        office.seconds += 100
+        office.run()
+    assert (len(app.sent), file.sent) == (6, [])
+
+
 def test_a_channel_that_fails_with_an_exception_is_uncertain_and_shows_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -270,7 +287,7 @@ def test_a_channel_that_fails_with_an_exception_is_uncertain_and_shows_nothing(
         def send(self, rendered: bytes, key: str) -> Outcome:
             raise KeyError("SECRET")
 
-    office = Office(app=Broken(window_seconds=0.0), file=Provider())
+    office = Office(app=Broken(window_seconds=0.0), mail=Provider())
     office.notify("a")
     office.run()
     assert office.kinds() == ["sending", "uncertain", "uncertain", "sending", "accepted"]
