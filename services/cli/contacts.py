@@ -18,6 +18,7 @@ from services.notifier.channels.account import AccountEntry, Tools
 from services.notifier.channels.calls import Calls
 from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry, Uncertain
 from services.notifier.contacts import (
+    FILE,
     OPERATIONS,
     ContactFile,
     Contacts,
@@ -44,7 +45,7 @@ def check(plan: PlanFolder = None) -> None:
     file = _file(settings, folder, loaded)
     contacts = _opened(file, settings)
     _print(file, loaded)
-    without = [unit for unit in loaded.units if (unit, Role.DUTY) not in contacts.of_role]
+    without = [unit for unit in loaded.units if not any(one.is_reached for one in contacts.recipients(unit))]
     say(f"{len(file.contacts)} contacts, {len(file.accounts)} accounts")
     if without:
         say(f"{len(without)} of {len(loaded.units)} units have their notices in {settings.outbox} only")
@@ -74,6 +75,7 @@ def try_unit(
         _tried(recipient, name, _test_message(unit, loaded))
         for recipient in contacts.recipients(unit, role)
         for name, _ in recipient.channels
+        if name != FILE or not recipient.is_reached
     ]
     if any(isinstance(one, Refused) for one in outcomes):
         raise typer.Exit(INPUT_HAS_ERRORS)

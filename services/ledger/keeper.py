@@ -394,7 +394,9 @@ class Keeper:
                 self._waiting[again] = since
         elif request.kind in _OF_DECISIONS:
             decision = request.body.get("decision")
-            known = self._waiting.pop(decision, None) if type(decision) is int else None
+            if type(decision) is not int:
+                return
+            known = self._waiting.pop(decision, None)
             if known is not None and request.kind is Kind.NOT_IN_FORCE:
                 self.decisions_refused += 1
                 self._refused.add(decision)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.messaging.records.ledger import Kind
+from services.notifier.channels.message import LONGEST_SEND_SECONDS
 
 OUTCOMES: Final = (Kind.ACCEPTED, Kind.REFUSED, Kind.RETRY, Kind.UNCERTAIN)
 
@@ -70,9 +71,8 @@ class Pace:
     longest_wait: float = 900.0
     fall_back: float = 600.0
     """How long a channel may take before the next one is used."""
-    abandoned: float = 300.0
-    """How old an attempt of another installation's notifier is when it is taken for abandoned: longer than any call.
-    A mail server may take 20 seconds for each of nine answers, and a provider is asked up to seven times."""
+    abandoned: float = 2 * LONGEST_SEND_SECONDS
+    """How old an attempt of another installation's notifier is when it is taken for abandoned: longer than any call."""
 
 
 @dataclass(frozen=True, slots=True)

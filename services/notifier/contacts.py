@@ -25,14 +25,15 @@ from services.catalog.load.toml_lines import line_of, lines_of
 from services.notifier.channels.account import ID, AccountEntry, MissingSecret, Opened, Tools
 from services.notifier.channels.file import NoticeFile
 from services.notifier.channels.message import Channel
+from services.notifier.recipients import LAST_WAY
 from services.runtime.text_file import Unreadable, parsed_toml, read_text
 
 log = logging.getLogger(__name__)
 
 OPERATIONS = "operations"
 """In the place of a unit: the operations centre (营商办), to which proposals go."""
-FILE = "file"
-"""The name of the channel of a unit without contact."""
+FILE = LAST_WAY
+"""The name of the channel that every recipient has, and a unit without contact has no other."""
 CONTACTS = "contacts.toml"
 E = TypeVar("E", bound=BaseModel)
 
@@ -113,12 +114,17 @@ class Recipient:
     unit: str
     role: Role
     channels: tuple[tuple[str, Channel], ...]
-    """Name and channel, the first one first. Never empty."""
+    """Name and channel, the first one first; the last one is the file."""
     quiet: QuietHours = QuietHours()
 
     def channel(self, name: str) -> Channel | None:
         """The channel of that name."""
         return next((channel for own, channel in self.channels if own == name), None)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether there is more than the file."""
+        return len(self.channels) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +147,26 @@ class Contacts:
     """Sentences: accounts that cannot be used, and the remedy."""
 
     def recipients(self, unit: str, role: Role = Role.DUTY) -> tuple[Recipient, ...]:
-        """Who gets the notices of a unit (or of `OPERATIONS`): those of the role; else those on duty; else the file."""
-        for wanted in (role, Role.DUTY):
-            if found := self.of_role.get((unit, wanted)):
-                return found
-        return (Recipient(f"{unit}/{Role.DUTY}", unit, Role.DUTY, ((FILE, self.file),)),)
+        """Who gets the notices of a unit (or of `OPERATIONS`): those of the role; else those on duty; else the file. A
+        role of which nobody can be reached now is none."""
+        found = [self.of_role.get((unit, wanted), ()) for wanted in (role, Role.DUTY)]
+        alone = (Recipient(f"{unit}/{Role.DUTY}", unit, Role.DUTY, ((FILE, self.file),)),)
+        reached = (several for several in found if any(one.is_reached for one in several))
+        return next(reached, found[0] or found[1] or alone)
 
     def recipient(self, id: str) -> Recipient:
-        """The recipient of that id, as it is now. If the file has it no more: the first one of its unit and role."""
-        unit, _, rest = id.partition("/")
-        role = Role.LEADER if rest.partition("/")[0] == Role.LEADER else Role.DUTY
-        found = self.recipients(unit, role)
-        return next((one for one in found if one.id == id), found[0])
+        """The recipient of that id, as it is now. If the file has it no more, the first one of its unit and role:
+        what was on its way to the old one is not lost."""
+        known = (one for several in self.of_role.values() for one in several if one.id == id)
+        if (found := next(known, None)) is not None:
+            return found
+        parts = _RECIPIENT.fullmatch(id)
+        unit, role = (parts["unit"], Role(parts["role"])) if parts else (id.partition("/")[0], Role.DUTY)
+        return self.recipients(unit, role)[0]
+
+
+_RECIPIENT = re.compile(r"(?P<unit>.*)/(?P<role>duty|leader)(/[a-z0-9-]+)?", re.DOTALL)
+"""An id. Units of alerts are free text, and may hold a slash."""
 
 
 def channel_kinds() -> dict[str, ModuleType]:
@@ -185,23 +199,25 @@ def read_contacts(path: Path, units: Collection[str], *, needed: bool = False) -
 
 
 def open_contacts(file: ContactFile, tools: Tools, notices: Path) -> Contacts:
-    """The recipients with their channels. An account that cannot be used (a secret is missing) is passed over, which is
-    said: nobody else's notices wait for it. So is a placeholder.
+    """The recipients with their channels, of which the last one is the file. An account that cannot be used (a secret
+    is missing) is passed over, which is said: nobody else's notices wait for it. A contact that is left without
+    an account keeps its id and has the file. A placeholder is passed over, and a contact that has nothing else.
 
     Args:
         notices: the file for what has no other channel.
     """
     opened, unusable = _opened_accounts(file, tools)
+    notice_file = NoticeFile(notices)
     found: dict[tuple[str, Role], tuple[Recipient, ...]] = {}
     for contact in file.contacts:
         channels = tuple(
             (step.account, opened[step.account](step.to)) for step in contact.channels if step.account in opened
         )
-        if channels:
-            place = (contact.unit, Role(contact.role))
-            quiet = QuietHours.of(contact.quiet)
-            found[place] = (*found.get(place, ()), Recipient(contact.key, contact.unit, place[1], channels, quiet))
-    return Contacts(found, NoticeFile(notices), tuple(unusable))
+        if not all(file.accounts[step.account].placeholder for step in contact.channels):
+            place, quiet = (contact.unit, Role(contact.role)), QuietHours.of(contact.quiet)
+            ways = (*channels, (FILE, notice_file))
+            found[place] = (*found.get(place, ()), Recipient(contact.key, contact.unit, place[1], ways, quiet))
+    return Contacts(found, notice_file, tuple(unusable))
 
 
 def _opened_accounts(file: ContactFile, tools: Tools) -> tuple[dict[str, Opened], list[str]]:
@@ -258,6 +274,8 @@ class _Reading:
             account = self._validated(kinds[kind].Account.model_validate, raw, place)
             if account is None:
                 continue
+            if account.id == FILE:
+                self._add((*place, "id"), f"{FILE} is the last way of every contact: choose another id")
             if account.id in ids:
                 self._add((*place, "id"), f"{account.id} is the id of another account, too: choose another one")
             ids.add(account.id)

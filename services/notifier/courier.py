@@ -22,14 +22,12 @@ from services.notifier.attempts import Act, Ask, Finish, Moment, Pace, Send, Way
 from services.notifier.channels.message import Accepted, Channel, Message, Outcome, Refused, Retry, Uncertain
 from services.notifier.due_notices import Ids
 from services.notifier.notice_state import Delivery, Errand, NoticeState, written
-from services.notifier.recipients import Recipient
+from services.notifier.recipients import LAST_WAY, Recipient
 
 log = logging.getLogger(__name__)
 
 STARTED_AT_ONCE: Final = 64
 """Deliveries under way at the same time."""
-LAST_RESORT: Final = "last resort"
-"""Its name in the ledger. No account has a name with a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +158,9 @@ class Courier:
         after a long attempt; where there is no next one, it is waited for."""
         usable = [name for name in channels if (errand, name) not in self._unusable]
         down = self._accounts.long_down(usable, now, self._pace.fall_back)
-        if all(name in down or name == LAST_RESORT for name in usable):
+        if all(name in down or name == LAST_WAY for name in usable):
             down = set()
-        return {name: Way(channels[name].window_seconds, name == LAST_RESORT) for name in usable if name not in down}
+        return {name: Way(channels[name].window_seconds, name == LAST_WAY) for name in usable if name not in down}
 
     def _may(self, act: Act, delivery: Delivery) -> bool:
         """What is not urgent waits while its recipient has quiet hours. A first attempt follows its notice at once,
@@ -210,7 +208,7 @@ class Courier:
         found = self._around.recipient(recipient)
         channels = dict(found.channels) if found is not None else {}
         if self._around.last_resort is not None:
-            channels[LAST_RESORT] = self._around.last_resort
+            channels[LAST_WAY] = self._around.last_resort
         return channels
 
     # ---- in a thread -----------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from services.notifier.channels.message import Channel
 
+LAST_WAY = "file"
+"""The name of the channel that every recipient has: for what no other channel takes any more."""
+
 
 class Quiet(Protocol):
     """Times of a day."""

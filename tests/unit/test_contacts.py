@@ -4,6 +4,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.catalog.load.plan_folder import load_plan
 from services.local.message_doubles.contacts import write_demo_contacts
@@ -80,9 +82,9 @@ def names(contacts: Contacts, unit: str, role: Role = Role.DUTY) -> list[tuple[s
 
 def test_a_contact_has_its_channels_in_the_order_of_the_file(tmp_path: Path) -> None:
     contacts = contacts_of(tmp_path, GOOD, ALL)
-    assert names(contacts, "water") == [("water/duty", ["app", "group"])]
-    assert names(contacts, "water", Role.LEADER) == [("water/leader", ["app"])]
-    assert names(contacts, OPERATIONS, Role.LEADER) == [("operations/leader", ["app"])]
+    assert names(contacts, "water") == [("water/duty", ["app", "group", FILE])]
+    assert names(contacts, "water", Role.LEADER) == [("water/leader", ["app", FILE])]
+    assert names(contacts, OPERATIONS, Role.LEADER) == [("operations/leader", ["app", FILE])]
     assert contacts.unusable == ()
 
 
@@ -97,33 +99,41 @@ def test_a_unit_without_contact_has_its_notices_in_the_file(tmp_path: Path) -> N
 def test_a_role_without_contact_is_that_of_those_on_duty(tmp_path: Path) -> None:
     text = GOOD.replace('role = "leader"\nname', 'role = "duty"\nid = "second"\nname')
     contacts = contacts_of(tmp_path, text, ALL)
-    both = [("water/duty", ["app", "group"]), ("water/duty/second", ["app"])]
+    both = [("water/duty", ["app", "group", FILE]), ("water/duty/second", ["app", FILE])]
     assert names(contacts, "water", Role.LEADER) == names(contacts, "water") == both
 
 
-def test_a_recipient_is_found_by_its_id_as_long_as_the_file_has_it(tmp_path: Path) -> None:
+def test_a_recipient_is_found_by_its_id_and_one_that_is_gone_is_another_one_of_its_unit(tmp_path: Path) -> None:
     contacts = contacts_of(tmp_path, GOOD, ALL)
     found = contacts.recipient("water/leader")
     assert found.channel("app") is not None
     assert found.channel("group") is None
+    instead = {"water/duty/gone": "water/duty", "water/leader/gone": "water/leader", "water/nobody": "water/duty"}
+    instead |= {"gas/leader/gone": "gas/duty", "operations/duty/gone": "operations/duty", "": "/duty"}
+    assert {id: contacts.recipient(id).id for id in instead} == instead
 
 
-def test_what_is_under_way_to_somebody_whom_the_file_has_no_more_goes_to_the_first_one_of_the_unit(
-    tmp_path: Path,
-) -> None:
-    contacts = contacts_of(tmp_path, GOOD, ALL)
-    for gone, heir in (
-        ("water/duty/gone", "water/duty"),
-        ("water/leader/gone", "water/leader"),
-        ("water/nobody", "water/duty"),
-        ("nobody/duty", "nobody/duty"),
-    ):
-        assert contacts.recipient(gone).id == heir
+@given(st.text())
+def test_whoever_is_named_as_recipient_is_found_by_the_id_again(unit: str) -> None:
+    contacts = Contacts({}, NoticeFile(Path("notices")))
+    for role in Role:
+        (recipient,) = contacts.recipients(unit, role)
+        assert contacts.recipient(recipient.id) == recipient
+
+
+def test_a_contact_keeps_its_id_while_its_account_cannot_be_used(tmp_path: Path) -> None:
+    text = GOOD.replace('role = "leader"\nname', 'role = "duty"\nid = "second"\nname')
+    contacts = contacts_of(tmp_path, text, {"KPIWATCH_SECRET_GROUP_ROBOT": ALL["KPIWATCH_SECRET_GROUP_ROBOT"]})
+    assert names(contacts, "water") == [("water/duty", ["group", FILE]), ("water/duty/second", [FILE])]
+    assert contacts.recipient("water/duty/second").channels[0][0] == FILE
+    assert names(contacts, OPERATIONS, Role.LEADER) == [("operations/leader", [FILE])]
 
 
 def test_an_account_without_its_secret_is_passed_over_and_named_with_the_remedy(tmp_path: Path) -> None:
     contacts = contacts_of(tmp_path, GOOD, {"KPIWATCH_SECRET_GROUP_ROBOT": ALL["KPIWATCH_SECRET_GROUP_ROBOT"]})
-    assert names(contacts, "water") == [("water/duty", ["group"])]
+    assert names(contacts, "water") == [("water/duty", ["group", FILE])]
+    assert names(contacts, "water", Role.LEADER) == [("water/duty", ["group", FILE])]
+    assert contacts.recipient("water/leader").id == "water/leader"
     assert names(contacts, OPERATIONS) == [("operations/duty", [FILE])]
     (sentence,) = contacts.unusable
     assert sentence.startswith(
@@ -133,8 +143,9 @@ def test_an_account_without_its_secret_is_passed_over_and_named_with_the_remedy(
 
 def test_a_placeholder_sends_nothing(tmp_path: Path) -> None:
     contacts = contacts_of(tmp_path, GOOD.replace('id = "app"', 'id = "app"\nplaceholder = true'), ALL)
-    assert names(contacts, "water") == [("water/duty", ["group"])]
-    assert names(contacts, "water", Role.LEADER) == [("water/duty", ["group"])]
+    assert names(contacts, "water") == [("water/duty", ["group", FILE])]
+    assert names(contacts, "water", Role.LEADER) == [("water/duty", ["group", FILE])]
+    assert contacts.recipient("water/leader").id == "water/duty"
 
 
 def test_a_secret_of_the_folder_is_read_and_one_of_the_environment_goes_before_it(tmp_path: Path) -> None:
@@ -161,6 +172,7 @@ WRONG = {
     'kind = "wecom_robot"': ('kind = "weixin"', "account[1].kind: is none of the kinds: write one of dingtalk_robot"),
     'agent_id = 7': ("", "account[2].agent_id: is missing"),
     'corp_id = "ww1"': ('corp = "ww1"', "account[2].corp: is not a key of this table: look for a slip"),
+    'id = "group"': ('id = "file"', "account[1].id: file is the last way of every contact: choose another id"),
     'id = "app"': ('id = "group"', "account[2].id: group is the id of another account"),
     '"leader"\nname': ('"duty"\nname', "contact[2]: water/duty is there twice: give each an id of its own"),
     'role = "leader"\nname': ('role = "boss"\nname', "contact[2].role: "),

@@ -82,7 +82,7 @@ def test_a_channel_is_one_file_that_an_account_chooses(tmp_path: Path, monkeypat
     file = read_contacts(tmp_path / "contacts.toml", {"liangjiang-water"})
     contacts = open_contacts(file, Tools(Secrets(None, {}), Calls()), tmp_path / "notices.jsonl")
     (recipient,) = contacts.recipients("liangjiang-water")
-    ((_, channel),) = recipient.channels
+    (_, channel), _ = recipient.channels
     rendered = channel.render(Message(12, "供水接入逾期", "请办结。"))
     assert channel.send(rendered, "kw-12-a") == channel.send(rendered, "kw-12-a") == Accepted("kw-12-a")
     (written,) = (tmp_path / "spool").iterdir()

@@ -446,10 +446,10 @@ def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld
     for each in (keeper, world.keeper()):
         assert (each.waiting_since, each.decisions_refused) == (None, 1)
     for number in (999, one.number):
-        world.ask(asked(f"again-{number}", Kind.DECIDED, body={"again": number}))
+        world.ask(asked(f"again-{number}", Kind.DECIDED, body={"again": number}, seen=99))
     world.step(keeper)
     assert keeper.waiting_since is None  # nothing of these was refused
-    world.ask(asked("again", Kind.DECIDED, body={"again": two.number}))
+    world.ask(asked("again", Kind.DECIDED, body={"again": two.number}, seen=99))
     world.step(keeper)
     for each in (keeper, world.keeper()):
         assert each.waiting_since is not None

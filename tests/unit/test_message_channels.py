@@ -4,19 +4,32 @@ import base64
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from services.local.message_doubles.desk import MANY
 from services.local.message_doubles.faults import Fault, Mode
 from services.local.message_doubles.mail import MailSink
 from services.local.ports import free_ports
+from services.notifier.channels import email
+from services.notifier.channels.access_token import AccessTokens, TokenFields
 from services.notifier.channels.account import MissingSecret
-from services.notifier.channels.codes import BLOCKED_SECONDS
-from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry, Uncertain
+from services.notifier.channels.calls import Answer
+from services.notifier.channels.codes import BLOCKED_SECONDS, Codes
+from services.notifier.channels.message import (
+    LONGEST_SEND_SECONDS,
+    Accepted,
+    Message,
+    Outcome,
+    Refused,
+    Retry,
+    Uncertain,
+)
 from services.notifier.channels.webhook import signature
 from services.notifier.channels.wecom_app import LIMITS, opened
-from tests.unit.message_doubles import KINDS, WITH_KEYS, Doubles, certificate, running_doubles
+from tests.unit.message_doubles import KINDS, WITH_KEYS, Clock, Doubles, certificate, running_doubles
 
 MESSAGE = Message(
     12,
@@ -183,7 +196,7 @@ def test_the_window_of_a_work_notice_ends_at_midnight_in_shanghai(doubles: Doubl
 
 @every_kind
 def test_a_time_out_is_uncertain(doubles: Doubles, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.notifier.channels.email._TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr("services.notifier.channels.email._CONFIRMATION_SECONDS", 0.4)
     doubles.desk.faults.switch(kind, Fault(Mode.SLOW, seconds=1))
     channel = doubles.channel(kind)
     assert isinstance(channel.send(channel.render(MESSAGE), KEY), Uncertain)
@@ -221,6 +234,25 @@ def test_an_access_token_is_asked_for_once_and_again_when_it_has_ended(doubles: 
     assert len(doubles.texts(kind)) == 4
 
 
+def test_a_token_that_is_given_again_shortly_before_its_end_is_not_asked_for_by_each_message() -> None:
+    asked: list[float] = []
+    clock = Clock(passed=0.0)
+
+    def ask() -> Answer:
+        """The same token for two hours, as WeCom, DingTalk and Feishu give it."""
+        asked.append(clock.passed)
+        end = (clock.passed // 7_200 + 1) * 7_200
+        return Answer(200, {}, {"errcode": 0, "token": f"t{end:.0f}", "lifetime": int(end - clock.passed)})
+
+    tokens = AccessTokens(ask, Codes("errcode"), TokenFields("token", "lifetime"), lambda: clock.passed)
+    while clock.passed < 14_400:
+        used: list[str] = []
+        tokens.use(lambda token, used=used: used.append(token) or Answer(200, {}, {"errcode": 0}))  # type: ignore[misc]
+        assert used == [f"t{(clock.passed // 7_200 + 1) * 7_200:.0f}"]
+        clock.pause(1.0)
+    assert len(asked) < 30
+
+
 @pytest.mark.parametrize("kind", ["wecom_app", "dingtalk_work", "feishu_app"])
 def test_a_token_that_is_always_refused_blocks_the_account(doubles: Doubles, kind: str) -> None:
     doubles.desk.faults.switch(kind, Fault(Mode.EXPIRED))
@@ -240,10 +272,10 @@ def test_a_wrong_secret_of_an_application_blocks_it_and_is_not_used_by_every_mes
     assert isinstance(outcome, Retry)
     assert (outcome.after_seconds, outcome.of_account) == (BLOCKED_SECONDS, True)
     assert "secret" in outcome.reason
-    drawn = doubles.desk.faults.drawn[kind, Mode.BROKEN]
+    drawn = doubles.desk.faults.drawn.get((kind, Mode.BROKEN), 0)
     doubles.desk.faults.switch(kind, Fault(Mode.BROKEN))  # a call would be seen
     assert isinstance(channel.send(channel.render(MESSAGE), KEY), Retry)
-    assert doubles.desk.faults.drawn[kind, Mode.BROKEN] == drawn
+    assert doubles.desk.faults.drawn.get((kind, Mode.BROKEN), 0) == drawn
 
 
 @pytest.mark.parametrize("kind", ["dingtalk_robot", "feishu_robot"])
@@ -364,6 +396,37 @@ def test_a_mail_server_without_tls_gets_no_mail(doubles: Doubles) -> None:
     outcome = channel.send(channel.render(MESSAGE), KEY)
     assert isinstance(outcome, Retry)
     assert "TLS" in outcome.reason
+
+
+def test_a_mail_server_may_look_for_viruses_before_it_confirms(
+    doubles: Doubles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifier.channels.email._TIMEOUT_SECONDS", 0.5)
+    doubles.desk.faults.switch("email", Fault(Mode.SLOW, seconds=1.5))
+    channel = doubles.channel("email")
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Accepted)
+    assert 10 * email._TIMEOUT_SECONDS + 3 * email._CONFIRMATION_SECONDS < LONGEST_SEND_SECONDS
+
+
+@pytest.mark.parametrize("words", ["用户", "a\x00b", "a b"])
+def test_a_login_that_no_mail_server_takes_is_a_fault_of_the_contacts(doubles: Doubles, words: str) -> None:
+    with pytest.raises(ValidationError, match="user"):
+        doubles.account("email", user=words, password="double")
+
+
+@pytest.mark.parametrize("kind", ["wecom_app", "email"])
+@pytest.mark.parametrize("error", [UnicodeEncodeError("ascii", "用", 0, 1, ""), ValueError(), OSError()])
+def test_whatever_goes_wrong_is_an_outcome_and_no_exception(
+    doubles: Doubles, kind: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise error
+
+    login: dict[str, Any] = {"user": "kpi", "password": "double"} if kind == "email" else {}
+    channel = doubles.channel(kind, **login)
+    for name in ("smtplib.SMTP.login", "httpx2.HTTPTransport.handle_request"):
+        monkeypatch.setattr(name, fail)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Retry | Uncertain)
 
 
 def test_a_mail_has_its_own_message_id_and_shows_who_sent_it(doubles: Doubles) -> None:

@@ -138,16 +138,6 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(courier, "ThreadPoolExecutor", AtOnce)
 
 
-def test_what_the_ledger_cannot_record_holds_up_nothing_behind_it() -> None:
-    world = LedgerWorld()
-    asked_for = Asked(world.client())
-    large = Request("large", Kind.NOTICE, "n-1", body={"text": "x" * 1_100_000})
-    for seconds in (0.0, REPEAT_SECONDS, 10 * REPEAT_SECONDS):
-        asked_for.send([large, Request("fine", Kind.NOTICE, "n-1")], seconds)
-    assert [one.request.id for one in world.keep()] == ["fine"]
-    assert "large" in asked_for
-
-
 def test_a_provider_is_called_after_the_record_of_the_attempt_and_its_answer_is_recorded() -> None:
     app = Provider()
     office = Office(app=app)

@@ -1,14 +1,19 @@
 """A notice is cut to what a provider takes: at whole characters, and it says so; number, title and link stay."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.local.message_doubles.desk import Desk
 from services.notifier.channels.message import Message
 from services.notifier.channels.short_text import CUT, bytes_of, fitted, heading
-from tests.unit.message_doubles import KINDS, Doubles, running_doubles
+from tests.unit.message_doubles import KINDS, Clock, Doubles, running_doubles
 
+NOWHERE = Doubles("https://doubles.example", 1, Desk(), Clock())
+"""Nothing is sent there."""
 LINK = "https://desk.example/notices/12"
 
 
@@ -29,6 +34,38 @@ def test_a_notice_is_never_longer_than_the_provider_takes_and_keeps_number_and_l
     assert bytes_of(text) <= most
     assert text.startswith("【第12号通知】供水接入逾期")
     assert text.endswith(LINK)
+
+
+MESSAGES = st.builds(
+    Message, number=st.integers(0, 10**9), title=st.text(), text_zh=st.text(), text_en=st.text(), link=st.text(),
+    urgent=st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(MESSAGES, st.integers(1, 40), st.integers(0, 600))
+def test_whatever_the_message_holds_it_is_never_longer_than_the_provider_takes(
+    given: Message, times: int, most: int
+) -> None:
+    long = replace(given, title=given.title * times, link=given.link * times)
+    text = fitted(long, most)
+    assert bytes_of(text) <= most
+    escaped = fitted(long, most, lambda part: len(orjson.dumps(part)))
+    assert len(orjson.dumps(escaped)) <= max(most, 2)
+
+
+def test_a_short_message_of_a_phone_keeps_number_and_link_and_a_part_of_the_title() -> None:
+    given = Message(123_456, "供水接入逾期" * 20, "正文" * 50, "text" * 30, f"{LINK}3456", urgent=True)
+    text = fitted(given, 200)
+    assert text.startswith("【加急】【第123456号通知】供水接入逾期") and text.endswith(f"……\n办理链接 Link：{LINK}3456")
+    assert 200 - 3 < bytes_of(text) <= 200
+
+
+def test_a_webhook_shows_title_and_link_as_the_text_does() -> None:
+    rendered = NOWHERE.channel("webhook", most_bytes=200).render(message("甲", title="乙\u202e" * 500))
+    data = orjson.loads(rendered)["data"]
+    assert len(data["title"]) < 700 and "\u202e" not in data["title"]
+    assert bytes_of(data["text"]) <= 200
 
 
 def test_the_english_text_is_cut_first_and_the_chinese_one_at_whole_characters() -> None:
@@ -75,3 +112,9 @@ def _sent(doubles: Doubles, kind: str, long: Message) -> None:
     assert CUT in text
     if kind in ("feishu_robot", "feishu_app", "wecom_app"):
         assert "<at" not in orjson.loads(rendered).__repr__()
+
+
+def test_a_work_notice_is_not_longer_than_dingtalk_takes_whatever_has_to_be_escaped() -> None:
+    channel = NOWHERE.channel("dingtalk_work")
+    for text in ('"\n' * 2_000, "甲\n" * 600, "\\" * 3_000):
+        assert 1_900 < len(channel.render(message(text))) <= 2_048

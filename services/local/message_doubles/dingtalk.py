@@ -70,8 +70,8 @@ def dingtalk(desk: Desk) -> APIRouter:
                 return _work_error(40014, f"invalid access_token {access_token}")
             body = orjson.loads(content)
             user, text = body["userid_list"], str(body["msg"]["text"]["content"])
-            if len(text.encode()) > _MOST_BYTES:
-                return _work_error(40035, "content is too long")
+            if len(orjson.dumps(body["msg"])) > _MOST_BYTES:
+                return _work_error(40035, "msg is too long")
             task = len(tasks) + 1
             tasks[task] = _result(desk, user, text)
             return Json({"errcode": 0, "errmsg": "ok", "task_id": task})

@@ -9,7 +9,8 @@ from services.notifier.channels.codes import Codes, blocked
 from services.notifier.channels.message import Accepted, Outcome, Refused, Retry
 
 _BEFORE_ITS_END = 300.0
-"""Seconds: a token is not used any more so shortly before its end."""
+"""Seconds: a token is renewed so shortly before its end. Providers give the same token then, until it has ended: it is
+used for half of what is left, and not asked for by each message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class AccessTokens:
             token, lifetime = answer.body.get(self._fields.token), answer.whole(self._fields.lifetime)
             if not isinstance(outcome, Accepted) or not isinstance(token, str) or not token:
                 return _not_sent(outcome)
-            self._token, self._until = token, self._seconds() + (lifetime or 0) - _BEFORE_ITS_END
+            left = lifetime or 0
+            self._token, self._until = token, self._seconds() + max(left - _BEFORE_ITS_END, left / 2)
             return token
 
 

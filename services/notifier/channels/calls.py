@@ -96,7 +96,7 @@ class Calls:
             return _NO_ADDRESS
         except httpx2.TimeoutException:
             return Uncertain("超时无应答 no answer in time")
-        except httpx2.RequestError:
+        except (httpx2.RequestError, OSError):
             return Uncertain("连接中断，未收到应答 the connection broke before the answer")
         if body is None:
             return Uncertain("应答未能读完 the answer could not be read to its end")

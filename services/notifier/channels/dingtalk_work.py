@@ -19,7 +19,7 @@ from services.notifier.channels.short_text import fitted
 
 KIND = "dingtalk_work"
 MOST_BYTES = 2000
-"""Of the content of a text, of which DingTalk takes 2,048."""
+"""Of the message as it is sent, of which DingTalk takes 2,048."""
 LIMITS = (Limit(20, 1.0), Limit(1_000, 60.0))
 _QUESTIONS = 3
 _PAUSE_SECONDS = 0.5
@@ -31,6 +31,7 @@ CODES = Codes(
     waits={-1: 30.0, 143103: 60.0, 143104: 60.0, 90018: 60.0, 90002: 10.0, 1430003: 60.0},
     blocked={40089: "应用密钥错误 wrong app_key or secret of the application"},
     refused={
+        40035: "消息过长或格式错误 the message is too long or malformed",
         33012: "用户不存在 no such user: correct `to` in contacts.toml",
         143105: "当日发送量已满 the user has had as many messages as DingTalk allows in a day",
         1430002: "包含违禁内容 the text is not allowed",
@@ -92,7 +93,7 @@ class DingtalkWork(OneWay):
         return 0.0 if today > 86_400 - _MARGIN_SECONDS else max(0.0, today - _MARGIN_SECONDS)
 
     def render(self, message: Message) -> bytes:
-        return canonical({"msgtype": "text", "text": {"content": fitted(message, MOST_BYTES)}})
+        return _rendered(fitted(message, MOST_BYTES, lambda text: len(_rendered(text))))
 
     def send(self, rendered: bytes, key: str) -> Outcome:
         application = self._application
@@ -131,6 +132,10 @@ class DingtalkWork(OneWay):
             return Refused("平台投递失败 DingTalk could not deliver it")
         reached = [*_listed(result, "read_user_id_list"), *_listed(result, "unread_user_id_list")]
         return accepted if self._to in reached else None
+
+
+def _rendered(text: str) -> bytes:
+    return canonical({"msgtype": "text", "text": {"content": text}})
 
 
 def _held_back(code: object, accepted: Accepted) -> Outcome:

@@ -25,7 +25,10 @@ KIND = "email"
 MOST_BYTES = 100_000
 _MAILBOX = r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_TIMEOUT_SECONDS = 20.0
+_TIMEOUT_SECONDS = 10.0
+"""For each answer before the mail is sent."""
+_CONFIRMATION_SECONDS = 180.0
+"""For each step of the whole mail: servers look for viruses before they answer (RFC 5321, 4.5.3.2.6)."""
 _WAIT_SECONDS = 300.0
 """After a passing refusal; servers that greylist ask for some minutes."""
 
@@ -42,7 +45,7 @@ class Account(AccountEntry):
     security: Literal["tls", "starttls", "none"] = "tls"
     """`tls` from the beginning (port 465), `starttls` (port 587), or `none`: on this machine only."""
     sender: Annotated[str, Field(pattern=f"^{_MAILBOX}$")]
-    user: str = ""
+    user: Annotated[str, Field(pattern=r"^[!-~]{0,200}$")] = ""
     """Empty: the server asks for none."""
     password: SecretName | None = None
     certificates: str = ""
@@ -122,10 +125,10 @@ class Email(OneWay):
             return blocked(
                 "邮件服务器不支持所需的加密或登录 the mail server offers no TLS or login: correct `security`"
             )
-        except UnicodeError:
-            return blocked("发件邮箱账号无效 user or password have characters that no mail server takes: correct them")
         except (OSError, smtplib.SMTPException) as error:
             return _broken(error, stage)
+        except ValueError:  # of characters, too
+            return blocked("发件邮箱账号无效 user or password have characters that no mail server takes: correct them")
         finally:
             if server is not None:
                 with suppress(OSError, smtplib.SMTPException):
@@ -136,6 +139,8 @@ class Email(OneWay):
         """What is said in an open session, one after the other."""
         yield _Stage.SENDER, lambda: server.mail(self._account.sender)
         yield _Stage.RECIPIENT, lambda: server.rcpt(self._to)
+        if server.sock is not None:
+            server.sock.settimeout(_CONFIRMATION_SECONDS)
         yield _Stage.CONTENT, lambda: server.data(content)
 
     def _connected(self) -> smtplib.SMTP:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 FOR_EVER = math.inf
+LONGEST_SEND_SECONDS = 720.0
+"""No `send` takes longer. The longest one is a mail: some ten answers of a slow server, and three
+long waits while it takes and checks the mail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,20 @@ from services.domain.intake.visible_text import visible
 from services.notifier.channels.message import Message
 
 CUT = "……（内容过长，以下从略 / text cut）"
+_MORE = "……"
 _LONGEST_TITLE = 120
 """Characters."""
 
 
 def heading(message: Message) -> str:
     """The line that begins every notice: its urgency, its number and its title."""
-    number = f"【第{message.number}号通知】" if message.number else "【测试】"
-    title = _one_line(message.title)
-    if len(title) > _LONGEST_TITLE:
-        title = f"{_cut(title, _LONGEST_TITLE)}……"
-    return f"{'【加急】' if message.urgent else ''}{number}{title}"
+    return _number(message) + title(message)
+
+
+def title(message: Message) -> str:
+    """The title, on one line and not longer than anybody reads."""
+    whole = _one_line(message.title)
+    return whole if len(whole) <= _LONGEST_TITLE else f"{_cut(whole, _LONGEST_TITLE)}{_MORE}"
 
 
 def bytes_of(text: str) -> int:
@@ -28,18 +31,34 @@ def bytes_of(text: str) -> int:
 
 def fitted(message: Message, most: int, size: Callable[[str], int] = bytes_of) -> str:
     """Heading, Chinese text, English text and link. If it is too long, the texts are cut from their end, at whole
-    characters, which the notice says.
+    characters, which the notice says. Where no text has room the title is cut, then the link is left out.
 
     Args:
-        most: how much the provider takes.
+        most: how much the provider takes; the notice never needs more.
         size: how much of that a text needs; a longer text never needs less.
     """
     body = "\n\n".join(visible(text, keep="\n").strip() for text in (message.text_zh, message.text_en) if text)
-    whole = _assembled(message, body)
+    head, link = heading(message), _link(message)
+    whole = _lines(head, body, link)
     if size(whole) <= most:
         return whole
-    longest = bisect_right(range(len(body) + 1), most, key=lambda n: size(_assembled(message, body[:n] + CUT))) - 1
-    return _assembled(message, _cut(body, max(longest, 0)) + CUT)
+    ways: tuple[tuple[str, _Assembled], ...] = (
+        (body, lambda part: _lines(head, part + CUT, link)),
+        (title(message), lambda part: _lines(f"{_number(message)}{part}{_MORE}", link)),
+        (head, lambda part: part),
+    )
+    short = (_shortened(text, assembled, most, size) for text, assembled in ways)
+    return next((text for text in short if text is not None), "")
+
+
+_Assembled = Callable[[str], str]
+
+
+def _shortened(text: str, assembled: _Assembled, most: int, size: Callable[[str], int]) -> str | None:
+    """What is assembled of the longest beginning of a text that has room; None: of none has it room."""
+    lengths = range(len(text) + 1)
+    longest = bisect_right(lengths, most, key=lambda length: size(assembled(text[:length]))) - 1
+    return assembled(_cut(text, longest)) if longest >= 0 else None
 
 
 def without_markup(text: str) -> str:
@@ -47,9 +66,18 @@ def without_markup(text: str) -> str:
     return text.replace("<", "＜")
 
 
-def _assembled(message: Message, body: str) -> str:
+def _number(message: Message) -> str:
+    number = f"【第{message.number}号通知】" if message.number else "【测试】"
+    return f"{'【加急】' if message.urgent else ''}{number}"
+
+
+def _link(message: Message) -> str:
     link = _one_line(message.link)
-    return "\n".join(part for part in (heading(message), body, f"办理链接 Link：{link}" if link else "") if part)
+    return f"办理链接 Link：{link}" if link else ""
+
+
+def _lines(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
 
 
 def _one_line(text: str) -> str:

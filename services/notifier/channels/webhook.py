@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Literal
 import orjson
 from pydantic import Field
 
+from services.domain.intake.visible_text import visible
 from services.messaging.codec import canonical
 from services.notifier.channels.account import AccountEntry, MissingSecret, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
 from services.notifier.channels.codes import by_status
 from services.notifier.channels.message import Accepted, Message, Outcome
-from services.notifier.channels.short_text import bytes_of, fitted
+from services.notifier.channels.short_text import bytes_of, fitted, title
 
 KIND = "webhook"
 _MARGIN_SECONDS = 600.0
@@ -32,8 +33,8 @@ class Account(AccountEntry):
     """What messages are signed with: whsec_ and 24 to 64 bytes in base64."""
     remembers_hours: Annotated[int, Field(ge=0, le=720)] = 24
     """For how long the receiver knows a webhook-id again."""
-    most_bytes: Annotated[int, Field(ge=140, le=20_000)] = 4_000
-    """Length of the text, for gateways that take short ones only."""
+    most_bytes: Annotated[int, Field(ge=200, le=20_000)] = 4_000
+    """Length of the text, for gateways that take short ones only: number and link need some 150."""
 
 
 class Webhook(OneWay):
@@ -56,8 +57,8 @@ class Webhook(OneWay):
             "number": message.number,
             "unit": message.unit,
             "urgent": message.urgent,
-            "title": message.title,
-            "link": message.link,
+            "title": title(message),
+            "link": visible(message.link),
             "text": fitted(message, self._account.most_bytes, bytes_of),
         }
         return canonical({"type": "kpiwatch.notice", "data": data})
