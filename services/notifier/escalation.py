@@ -29,7 +29,7 @@ from services.domain.time.zone import Instant
 from services.ledger.recording import answered_by
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord, Request
-from services.messaging.records.steps import CardKey, RecordedStep, act_of, instant_of_time
+from services.messaging.records.steps import ActReader, CardKey, RecordedStep, instant_of_time
 from services.notifier.notice_subject import is_active
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ class Escalation:
         self._terms = PlanTerms(plan, calendar)
         self._units = UnitHistory(plan.units.values(), self._terms.zone)
         self._subjects: dict[str, _Subject] = {}
+        self._acts = ActReader()
         self._pending: dict[CardKey, _Pending] = {}
         self._asked: dict[str, str] = {}
         """Id of a request that has no answer yet → its subject. One for each subject at a time: the record of a step
@@ -110,7 +111,7 @@ class Escalation:
             self._begin = read(record.time)
         self._answered(answered_by(record.request))
         request = record.request
-        act = act_of(record)
+        act = self._acts.take(record)
         if not request.subject or (act is None and request.kind not in STALE_MAKING):
             return
         subject = self._subjects.setdefault(request.subject, _Subject())

@@ -12,6 +12,7 @@ from services.domain.results.cards import card_periods, cards, case_name, writte
 from services.domain.supervision.published import StepRow
 from services.domain.supervision.red_cards import red_cards_of
 from services.domain.time.zone import MINUTE_US, Instant
+from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.ledger import Kind, Request, subject_of_case
 from services.messaging.records.steps import OnRecord, RecordedStep
 from services.notifier.escalation import Escalation
@@ -172,18 +173,56 @@ def test_an_accepted_reason_of_a_hard_promise_ends_the_steps_by_its_record() -> 
     assert live.steps() == live.replay()
 
 
+MATTER = Matter("P", KEY, 1)
+
+
+def decided(about: About, decision: str, withdraws: int | None = None) -> Request:
+    """As `kpiwatch decide` writes it."""
+    request.count += 1  # type: ignore[attr-defined]
+    made = Decision(MATTER, about, decision, "centre", withdraws=withdraws)
+    return made.request(f"test/{request.count}", "test", 10**9)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("by", ["not in force", "withdrawn", "rejected"])
 def test_a_decision_that_is_none_any_more_lets_the_count_go_on(by: str) -> None:
     live = Live(JUDGE, [START])
-    live.say("2021-10-08T10:00", Kind.DECIDED, about="reason", decision="accepted")
-    if by == "not in force":
-        live.say("2021-10-12T10:00", Kind.NOT_IN_FORCE, record=3)
-    elif by == "withdrawn":
-        live.say("2021-10-12T10:00", Kind.DECIDED, about="withdrawal", decision="withdrawn", withdraws=3)
-    else:
-        live.say("2021-10-12T10:00", Kind.DECIDED, about="reason", decision="rejected")
+    live.acts.append((at("2021-10-08T10:00"), decided(About.REASON, "accepted")))  # record 4, after two steps
+    ends = {
+        "not in force": request(Kind.NOT_IN_FORCE, SUBJECT, decision=4),
+        "withdrawn": decided(About.WITHDRAWAL, "withdrawn", withdraws=4),
+        "rejected": decided(About.REASON, "rejected"),
+    }
+    live.acts.append((at("2021-10-12T10:00"), ends[by]))
     live.run()
     assert brief(live.steps())[2:] == ["order 10-14T00:00 works", "circular 10-21T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+@pytest.mark.parametrize("kind", [Kind.IN_FORCE, Kind.NOT_IN_FORCE, Kind.DECIDED])
+def test_the_outcome_of_another_record_does_not_end_an_acceptance(kind: Kind) -> None:
+    live = Live(JUDGE, [START])
+    live.acts.append((at("2021-10-08T10:00"), decided(About.REASON, "accepted")))
+    withdrawal = decided(About.WITHDRAWAL, "withdrawn", withdraws=3)
+    of_another = withdrawal if kind is Kind.DECIDED else request(kind, SUBJECT, decision=3)
+    live.acts.append((at("2021-10-09T10:00"), of_another))
+    assert brief(live.run().steps()) == ["reminder 09-29T00:00 works", "urging 10-08T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+def test_a_grant_in_time_stops_the_steps_while_the_gateway_is_away() -> None:
+    """Due on 09-27 at 24:00; granted at 17:00, record 2. The gateway refuses its event on 10-08."""
+    live = Live(JUDGE, [START])
+    live.acts.append((at("2021-09-27T17:00"), decided(About.EXTENSION, "granted")))
+    assert live.run(at("2021-10-08T00:00")).steps() == []
+    live.acts.append((at("2021-10-08T10:00"), request(Kind.NOT_IN_FORCE, SUBJECT, decision=2)))
+    assert brief(live.run().steps())[0] == "reminder 10-09T00:00 works"
+    assert live.steps() == live.replay()
+
+
+def test_a_refused_extension_ends_the_pause() -> None:
+    live = Live(JUDGE, [START]).say("2021-09-28T10:00", Kind.ASKED, about="extension")
+    live.acts.append((at("2021-09-29T10:00"), decided(About.EXTENSION, "refused")))
+    assert brief(live.run().steps())[0] == "reminder 09-30T00:00 works"
     assert live.steps() == live.replay()
 
 
