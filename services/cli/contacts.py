@@ -62,7 +62,7 @@ def try_unit(
 ) -> None:
     """Send a test message to each contact of a unit, by each of its channels, and say what became of it.
 
-    Exit code 1 if one refuses, 3 if one does not answer."""
+    Exit code 1 if one refuses the message, 3 if one does not take it now (as with a wrong secret) or is silent."""
     folder, settings = chosen_plan(plan), Settings.from_environment()
     loaded = load_plan(folder)
     if unit not in loaded.units and unit != OPERATIONS:

@@ -85,7 +85,7 @@ def operations_event(
 ) -> OperationsEvent | None:
     """The event of a record of `case.events`, if it is one of /operations."""
     given = list(headers)
-    if value is None or not (_OPERATIONS in value or any(_OPERATIONS in (content or b"") for _, content in given)):
+    if value is None or not (_may_name(value) or any(_may_name(content or b"") for _, content in given)):
         return None
     try:
         event = orjson.loads(line_of_record(value, given, 0) or b"null")
@@ -95,6 +95,12 @@ def operations_event(
         return None
     event.pop("receivedat", None)  # the service's own
     return OperationsEvent(place, event)
+
+
+def _may_name(content: bytes) -> bool:
+    """Whether it may hold the name of the operations centre, as it is or with escapes of JSON. Nothing is decoded:
+    nearly all events are of others."""
+    return _OPERATIONS in content or _ESCAPED.search(content) is not None
 
 
 class _Decisions:
@@ -164,5 +170,9 @@ def _number(event: Mapping[str, Any]) -> int:
 
 
 _OPERATIONS: Final = OPERATIONS.encode()
+_ESCAPED: Final = re.compile(
+    rb"\\u00(?:%s)" % b"|".join(f"{code:02x}".encode() for code in sorted(set(_OPERATIONS))), re.IGNORECASE
+)
+"""An escape of JSON for one of the characters of the name."""
 _HEARTBEAT: Final = "source.heartbeat"
 _ID: Final = re.compile(rf"{EVENT_ID}([1-9][0-9]{{0,17}})")

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from services.domain.time.zone import Instant
+from services.messaging.records.decisions import effect_of_request
+from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import (
     GENESIS,
     LARGEST,
@@ -48,6 +50,8 @@ TOO_LARGE: Final = "size"
 """Its record would be larger than a record may be."""
 NO_CANONICAL_FORM: Final = "form"
 """It holds a number that is not the same for every reader of JSON."""
+NOT_ITS_EVENT: Final = "event"
+"""Its event is another one than its kind may have: a unit decides nothing."""
 
 
 def random_salt() -> str:
@@ -201,7 +205,12 @@ def _refused(refusal: _Refusal, keeper: str) -> Request:
 
 
 def of_others(request: Request, keeper: str) -> Request:
-    """A request as it came from another process: what only the keeper may record is refused."""
+    """A request as it came from another process: what only the keeper may record is refused, and what would have an
+    event that it may not have."""
     if request.kind in KEEPERS_OWN or request.id.startswith(KEEPERS_ID):
         return _refused(_Refusal(request, KEEPERS_ONLY), keeper)
+    try:
+        effect_of_request(request)
+    except Unreadable:
+        return _refused(_Refusal(request, NOT_ITS_EVENT), keeper)
     return request

@@ -34,7 +34,7 @@ from services.notifier.channels.calls import Calls
 from services.notifier.contacts import OPERATIONS, contacts_path, open_contacts, read_contacts
 from services.notifier.courier import Courier, Surroundings
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids
-from services.notifier.escalation import Escalation
+from services.notifier.escalation import Escalation, has_readable_times
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
@@ -195,7 +195,10 @@ class Notifier:
         self.caught_up = caught_up
 
     def _escalate(self, card: Card) -> None:
-        """Count the steps of a card; those of one that is over are not notified any more."""
+        """Count the steps of a card; those of one that is over are not notified any more. A card with a time that
+        nobody can read is notified, and has no steps."""
+        if not has_readable_times(card):
+            return
         self._escalation.take_card(card)
         for step in self._steps.take_card(card):
             if step.id not in self.state.notified:

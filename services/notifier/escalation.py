@@ -37,6 +37,16 @@ log = logging.getLogger(__name__)
 _NEVER: Instant = 1 << 62
 
 
+def has_readable_times(card: Card) -> bool:
+    """Whether the steps of a card can be counted."""
+    try:
+        read(card.raised_at)
+        instant_of_time(card.due_at)
+    except ValueError:
+        return False
+    return True
+
+
 class _Pending(NamedTuple):
     """What will be due of a card if nothing is said or done any more."""
 

@@ -71,19 +71,18 @@ class Providers:
         return [one for one in found if one is not None]
 
     def contacts(self, units: Iterable[str]) -> str:
-        """A contacts.toml: the first unit has a robot, and the webhook after it; the others have channels with keys."""
+        """A contacts.toml: the first unit has a robot, the second one an application, both the webhook after it; the
+        others have the webhook only."""
         parts = [
             '[[account]]\nid = "hook"\nkind = "webhook"\naddress = "hook-address"\nsecret = "hook-secret"\n',
             '[[account]]\nid = "app"\nkind = "wecom_app"\ncorp_id = "ww1"\nagent_id = 1\nsecret = "app"\n'
             f'api = "{self.url}"\n',
             '[[account]]\nid = "robot"\nkind = "wecom_robot"\naddress = "robot-address"\n',
         ]
+        hook = '{ account = "hook", to = "+8613800000000" }'
         for place, unit in enumerate(units):
-            hook = '{ account = "hook", to = "+8613800000000" }'
-            ways = [f'{{ account = "robot" }}, {hook}', hook, f'{{ account = "app", to = "{unit}" }}, {hook}'][
-                0 if place == 0 else 1 + place % 2
-            ]
-            parts.append(f'[[contact]]\nunit = "{unit}"\nchannels = [{ways}]\n')
+            first = ('{ account = "robot" }, ', f'{{ account = "app", to = "{unit}" }}, ')[place] if place < 2 else ""
+            parts.append(f'[[contact]]\nunit = "{unit}"\nchannels = [{first}{hook}]\n')
         return "\n".join(parts)
 
     def secrets(self) -> dict[str, str]:

@@ -30,7 +30,8 @@ from tests.recorded_notices import records_of
 from tests.storm_notices.comparison import Counts, active_cards, counted, wrong
 from tests.storm_notices.providers import WITHOUT_KEYS, Providers
 
-UNITS = 12
+UNITS = 60
+"""Of these one has a robot and one an application, which take a few messages a minute."""
 _SETTLE_SECONDS = 1200.0
 _STEPS = ("active", "red", "over")
 

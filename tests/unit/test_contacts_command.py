@@ -60,7 +60,8 @@ def test_a_test_message_goes_by_each_channel_of_a_unit(doubles: Doubles, capsys:
 @pytest.mark.parametrize(
     ("fault", "exit_code", "said"),
     [
-        (Fault(Mode.ERROR, code=93000), 1, "拒收 refused"),
+        (Fault(Mode.ERROR, code=40058), 1, "拒收 refused"),
+        (Fault(Mode.ERROR, code=93000), 3, "暂不接收"),
         (Fault(Mode.LIMITED), 3, "暂不接收"),
         (Fault(Mode.LOST), 3, "不确定"),
     ],

@@ -1,7 +1,11 @@
 """From a decision to its record, its event and what the judge says of it; and whether ledger and topic fit together."""
 
+import json
+import random
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
 from typing import Any, cast
 
 import orjson
@@ -18,10 +22,13 @@ from services.domain.judging.judgement import Outcome
 from services.domain.results.explain import explain
 from services.domain.time.limits import Limit, LimitUnit
 from services.domain.time.zone import Instant
+from services.ledger import decisions_check
 from services.ledger.decisions_check import Fault, OperationsEvent, compare, operations_event
 from services.ledger.enforcement import Enforcement, GatewayAway, NoKey, operations_key, run, sending_to
+from services.ledger.recording import of_others
 from services.messaging.codec import CODEC
 from services.messaging.records.decisions import Decision, Matter, Refusal, Statement, event_of
+from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
 from services.runtime.key_file import write_keys
 from tests.unit.cases import (
@@ -213,12 +220,63 @@ def test_a_reason_that_a_unit_gives_counts_from_its_record() -> None:
     centre = Centre([START], SOFT)
     centre.now = at("2021-09-24T17:00")
     data = {"kpi": "P", "decision": "requested", "cycle": 1}
-    asked = Statement(Kind.ASKED, Matter("P", KEY, 1), "works", "x", {"type": "case.justified", "data": data})
+    more = {"about": "reason", "type": "case.justified", "data": data}
+    asked = Statement(Kind.ASKED, Matter("P", KEY, 1), "works", "x", more)
     centre.world.record(asked.request("r", "cli"))
     centre.enforce()
     (_, given) = in_order(centre.facts)
     assert given.data["decision"] == "requested" and given.id == "ledger-1"
     assert SOFT.judge(in_order(centre.facts), at("2021-10-08")).judgements[0].red_at is None
+
+
+REQUESTED = {"kpi": "P", "decision": "requested", "cycle": 1, "reason": "weather"}
+ABOUTS = ("late_entry", "reason", "extension", "withdrawal", None)
+TYPES = ("case.confirmed", "case.justified", "case.extended", "correction", "case.completed")
+CHANGES: tuple[dict[str, Any], ...] = (
+    {}, {"decision": "accepted"}, {"decision": "rejected"}, {"kpi": "Q"}, {"cycle": 2}, {"through": "x"},
+)  # fmt: skip
+
+
+def of_unit(kind: Kind, about: str | None, type: str, change: dict[str, Any]) -> Request:
+    more = {"about": about, "decision": "accepted", "type": type, "data": {**REQUESTED, **change}}
+    return Statement(kind, Matter("P", KEY, 1), "works", "x", more).request("u", "desk")
+
+
+def test_no_record_of_a_unit_has_an_event_that_decides() -> None:
+    """A unit may give a reason in its own matter; every other event of its records would be a decision."""
+    for parts in product(ABOUTS, TYPES, CHANGES):
+        for kind in (Kind.REPLIED, Kind.ACKNOWLEDGED):
+            assert event_of(LedgerWorld().record(of_unit(kind, *parts))[0]) is None
+        request = of_unit(Kind.ASKED, *parts)
+        (written,) = LedgerWorld().record(request)  # as an older keeper recorded it
+        if parts == ("reason", "case.justified", {}):
+            assert event_of(written) is not None and of_others(request, "keeper") is request
+            continue
+        with pytest.raises(Unreadable):
+            event_of(written)
+        refused = of_others(request, "keeper")
+        assert (refused.kind, refused.body["reason"]) == (Kind.NOT_RECORDED, "event")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"about": "reason"},
+        {"decision": "rejected"},
+        {"kpi": "Q"},
+        {"cycle": 2},
+        {"type": "case.extended"},
+        {"about": "withdrawal", "decision": "withdrawn", "type": "correction", "withdraws": 1},
+        {"about": "extension", "decision": "refused", "type": "case.extended"},
+    ],
+)
+def test_the_event_of_a_decision_is_that_of_what_was_decided(change: dict[str, Any]) -> None:
+    centre = Centre([START, DONE])
+    good = on_late_entry(centre.shown(), True, BY).request("d", "cli", 0)
+    good = replace(good, seen=None)
+    assert event_of(centre.world.record(good)[0]) is not None
+    with pytest.raises(Unreadable):
+        event_of(centre.world.record(replace(good, id="e", body={**good.body, **change}))[0])
 
 
 def test_what_is_no_late_entry_cannot_be_confirmed() -> None:
@@ -391,6 +449,29 @@ def test_a_decision_that_cannot_be_read_is_found_and_waits_for_nothing() -> None
 )
 def test_other_records_of_the_topic_are_passed_over(value: bytes | None) -> None:
     assert operations_event(value, (), "x") is None
+
+
+def spelled(name: str, escaped: set[int]) -> str:
+    """A text of JSON, with escapes at those places."""
+    return "".join(f"\\u{ord(each):04x}" if n in escaped else each for n, each in enumerate(name))
+
+
+def test_an_event_is_found_however_its_source_is_written() -> None:
+    name = "/operations"
+    some = random.Random(7)
+    places = [{n} for n in range(len(name))] + [set(some.sample(range(len(name)), 4)) for _ in range(50)]
+    for written in [r"\/operations", *(spelled(name, each) for each in [*places, set(range(len(name)))])]:
+        for value in (written, written.replace("6f", "6F").replace("2f", "2F")):
+            line = b'{"specversion":"1.0","id":"forged","\\u0073ource":"%s","data":{"a":"\\u7406"}}' % value.encode()
+            found = operations_event(line, (), "x")
+            assert found is not None and found.event["id"] == "forged", value
+            assert orjson.loads(line)["source"] == name
+
+
+def test_what_an_honest_sender_escapes_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions_check, "line_of_record", lambda *_: pytest.fail("it was decoded"))
+    line = json.dumps({"source": "/units/water", "data": {"note": "办件\n理由"}}).encode()
+    assert b"\\u" in line and operations_event(line, (), "x") is None
 
 
 def test_an_event_in_binary_mode_is_read() -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from services.domain.intake.facts import case_key
 from services.ledger import keeper as keeper_module
 from services.ledger.checkpoints import EVERY, Checkpoint, read_checkpoints
 from services.ledger.reader import ValidRecords
 from services.ledger.recording import answered_by
 from services.ledger.texts import erasure
 from services.messaging.reader import Record
+from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.fields import KeyValue
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
 from services.messaging.topics import LEDGER
@@ -259,7 +261,9 @@ def test_a_text_is_erased_once_that_is_recorded(world: KeeperWorld) -> None:
 # ---- decisions -----------------------------------------------------------------------------------------
 def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld) -> None:
     keeper = world.keeper()
-    event = {"type": "case.confirmed"}
+    matter = Matter("P", case_key("/hall", "A-1"), 1)
+    data = {"kpi": "P", "decision": "accepted", "cycle": 1}
+    event = Decision(matter, About.LATE_ENTRY, "accepted", "x", "case.confirmed", data).request("d", "cli", 0).body
     world.ask(
         asked("d1", Kind.DECIDED, body=event), asked("d2", Kind.DECIDED, body=event), asked("d3", Kind.DECIDED)
     )  # the third is followed by no event

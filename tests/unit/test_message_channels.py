@@ -12,7 +12,8 @@ from services.local.message_doubles.faults import Fault, Mode
 from services.local.message_doubles.mail import MailSink
 from services.local.ports import free_ports
 from services.notifier.channels.account import MissingSecret
-from services.notifier.channels.message import Accepted, Message, Refused, Retry, Uncertain
+from services.notifier.channels.codes import BLOCKED_SECONDS
+from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry, Uncertain
 from services.notifier.channels.webhook import signature
 from services.notifier.channels.wecom_app import LIMITS, opened
 from tests.unit.message_doubles import KINDS, WITH_KEYS, Doubles, certificate, running_doubles
@@ -60,30 +61,68 @@ def test_the_same_message_is_rendered_to_the_same_bytes(doubles: Doubles, kind: 
     assert doubles.channel(kind).render(MESSAGE) == doubles.channel(kind).render(MESSAGE)
 
 
-@every_kind
-def test_a_success_with_an_error_in_its_body_is_none(doubles: Doubles, kind: str) -> None:
-    doubles.desk.faults.switch(kind, Fault(Mode.ERROR, code=_WRONG[kind]))
-    channel = doubles.channel(kind)
-    outcome = channel.send(channel.render(MESSAGE), KEY)
+@pytest.mark.parametrize(("kind", "code"), [
+    ("wecom_robot", 40058), ("wecom_app", 60111), ("dingtalk_robot", 430102), ("dingtalk_work", 1430002),
+    ("feishu_robot", 19024), ("feishu_app", 230013), ("webhook", 422), ("email", 554),
+])  # fmt: skip
+def test_a_recipient_or_a_content_that_is_refused_is_never_taken(doubles: Doubles, kind: str, code: int) -> None:
+    outcome = _answered(doubles, kind, code)
     assert isinstance(outcome, Refused)
-    assert str(_WRONG[kind]) in outcome.reason
+    assert str(code) in outcome.reason
     assert doubles.texts(kind) == []
 
 
-_WRONG = {
-    "wecom_robot": 93000, "wecom_app": 60020, "dingtalk_robot": 310000, "dingtalk_work": 1430002, "feishu_robot": 19024,
-    "feishu_app": 230006, "webhook": 410, "email": 554,
-}  # fmt: skip
+BLOCKED = [
+    ("wecom_robot", 93000), ("wecom_app", 60020), ("wecom_app", 40001), ("wecom_app", 60011),
+    ("dingtalk_robot", 310000), ("dingtalk_robot", 400102), ("dingtalk_robot", 400106), ("dingtalk_work", 40089),
+    ("feishu_robot", 19002), ("feishu_robot", 19021), ("feishu_robot", 19022), ("feishu_app", 230006),
+    ("feishu_app", 10014), ("webhook", 401),
+    ("webhook", 403), ("webhook", 404), ("webhook", 410), ("email", 535), ("email", 530),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "code"), BLOCKED)
+def test_an_account_that_is_refused_rests_and_finishes_no_notice(doubles: Doubles, kind: str, code: int) -> None:
+    outcome = _answered(doubles, kind, code)
+    assert isinstance(outcome, Retry)
+    assert outcome.after_seconds == BLOCKED_SECONDS
+    assert outcome.of_account
+    assert str(code) in outcome.reason
+    assert doubles.texts(kind) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("wecom_robot", 93000), ("wecom_app", 60020), ("dingtalk_robot", 310000), ("email", 535)]
+)
+def test_an_account_that_rests_is_not_called_and_works_again_once_it_is_mended(
+    doubles: Doubles, kind: str, code: int
+) -> None:
+    doubles.desk.faults.switch(kind, Fault(Mode.ERROR, code=code, times=2))  # 2: a token may be asked for before
+    channel = doubles.channel(kind)
+    rendered = channel.render(MESSAGE)
+    assert isinstance(channel.send(rendered, KEY), Retry)
+    drawn = doubles.desk.faults.drawn[kind, Mode.ERROR]
+    assert isinstance(channel.send(rendered, KEY), Retry)
+    assert doubles.desk.faults.drawn[kind, Mode.ERROR] == drawn
+    doubles.desk.faults.clear()
+    doubles.clock.pause(BLOCKED_SECONDS + 1)
+    assert isinstance(channel.send(rendered, KEY), Accepted)
 
 
 @every_kind
-def test_an_error_that_nobody_knows_is_a_refusal_with_its_code(doubles: Doubles, kind: str) -> None:
+def test_an_error_that_nobody_knows_finishes_no_notice_and_shows_its_code(doubles: Doubles, kind: str) -> None:
     code = {"webhook": 418, "email": 599}.get(kind, 987_654)
+    outcome = _answered(doubles, kind, code)
+    assert isinstance(outcome, Retry)
+    assert outcome.after_seconds == BLOCKED_SECONDS
+    assert str(code) in outcome.reason
+
+
+def _answered(doubles: Doubles, kind: str, code: int) -> Outcome:
+    """The outcome of a message that a provider answers so."""
     doubles.desk.faults.switch(kind, Fault(Mode.ERROR, code=code))
     channel = doubles.channel(kind)
-    outcome = channel.send(channel.render(MESSAGE), KEY)
-    assert isinstance(outcome, Refused)
-    assert str(code) in outcome.reason
+    return channel.send(channel.render(MESSAGE), KEY)
 
 
 @every_kind
@@ -183,33 +222,42 @@ def test_an_access_token_is_asked_for_once_and_again_when_it_has_ended(doubles: 
 
 
 @pytest.mark.parametrize("kind", ["wecom_app", "dingtalk_work", "feishu_app"])
-def test_a_token_that_is_always_refused_ends_in_a_refusal(doubles: Doubles, kind: str) -> None:
+def test_a_token_that_is_always_refused_blocks_the_account(doubles: Doubles, kind: str) -> None:
     doubles.desk.faults.switch(kind, Fault(Mode.EXPIRED))
     channel = doubles.channel(kind)
-    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Refused)
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Retry)
+    assert outcome.of_account
     assert sum(doubles.desk.faults.drawn[kind, mode] for mode in (Mode.EXPIRED,)) >= 2
 
 
 @pytest.mark.parametrize("kind", ["wecom_app", "dingtalk_work", "feishu_app"])
-def test_a_wrong_secret_of_an_application_is_a_refusal_with_the_remedy(doubles: Doubles, kind: str) -> None:
+def test_a_wrong_secret_of_an_application_blocks_it_and_is_not_used_by_every_message(
+    doubles: Doubles, kind: str
+) -> None:
     channel = doubles.channel(kind, tools=doubles.tools({"KPIWATCH_SECRET_DOUBLE": "wrong"}))
     outcome = channel.send(channel.render(MESSAGE), KEY)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Retry)
+    assert (outcome.after_seconds, outcome.of_account) == (BLOCKED_SECONDS, True)
     assert "secret" in outcome.reason
+    drawn = doubles.desk.faults.drawn[kind, Mode.BROKEN]
+    doubles.desk.faults.switch(kind, Fault(Mode.BROKEN))  # a call would be seen
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Retry)
+    assert doubles.desk.faults.drawn[kind, Mode.BROKEN] == drawn
 
 
 @pytest.mark.parametrize("kind", ["dingtalk_robot", "feishu_robot"])
 def test_a_robot_signs_with_its_secret(doubles: Doubles, kind: str) -> None:
     channel = doubles.channel(kind, tools=doubles.tools({"KPIWATCH_SECRET_DOUBLE": "wrong"}))
     outcome = channel.send(channel.render(MESSAGE), KEY)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Retry)
     assert "signature" in outcome.reason
 
 
 def test_a_webhook_is_signed_with_its_secret(doubles: Doubles) -> None:
     other = "whsec_" + "QUFB" * 10
     channel = doubles.channel("webhook", tools=doubles.tools({"KPIWATCH_SECRET_WHSEC": other}))
-    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Refused)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Retry)
 
 
 def test_a_webhook_has_the_signature_of_the_published_example() -> None:
@@ -314,7 +362,7 @@ def test_mail_goes_by_tls_to_a_server_whose_certificate_is_trusted(
 def test_a_mail_server_without_tls_gets_no_mail(doubles: Doubles) -> None:
     channel = doubles.channel("email", security="starttls")
     outcome = channel.send(channel.render(MESSAGE), KEY)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Retry)
     assert "TLS" in outcome.reason
 
 

@@ -300,7 +300,7 @@ class System:
     def publish(self, case: str, level: str, state: str, unit: str) -> None:
         before = self.cards.pop((case, level), None)
         self.raised += 1
-        at = f"2021-10-12T09:{self.raised // 60:02}:{self.raised % 60:02}+08:00"
+        at = f"2021-10-12T{9 + self.raised // 3600:02}:{self.raised // 60 % 60:02}:{self.raised % 60:02}+08:00"
         card = before or Card("K06-1", case, 1, "-", level, unit, at, "", "", "")
         if state == "active":
             card = self.cards[case, level] = card._replace(unit=unit)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from services.catalog.working_time import WorkingTime
 from services.domain.results.published import Card
+from services.messaging.reader import Record
 from services.messaging.records.ledger import Kind, Request
 from services.notifier import __main__ as process
 from services.notifier import courier
@@ -69,6 +71,26 @@ def happens(rng: random.Random, system: System, case: str, unit: str) -> None:
         system.turn_red(case, unit)
     else:
         system.publish(case, level, rng.choice(("completed", "retracted", "rejudged")), unit)
+
+
+def test_a_card_with_a_time_that_nobody_can_read_is_notified_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path)
+    monkeypatch.setattr(process, "Alertmanager", lambda url: world)
+    monkeypatch.setattr(WorkingTime, "of", lambda plan: world)
+    monkeypatch.setattr(process, "real_now", world.now)
+    monkeypatch.setattr(courier, "ThreadPoolExecutor", AtOnce)
+    system = System(world)
+    odd = [CARD._replace(case=f"/units/{UNITS[0]} {n}", unit=UNITS[0], raised_at=at, due_at=due) for n, (at, due) in
+           enumerate([("soon", ""), ("", ""), (CARD.raised_at, "2021-10-12T09:60:00+08:00")])]  # fmt: skip
+    for offset, card in enumerate(odd, start=len(world.log)):
+        key = f"{card.kpi}|{card.case.replace(' ', chr(0x1F))}|1|-|red".encode()
+        world.log.append(Record("alert.cards", 0, offset, key, orjson.dumps(card._asdict())))
+    for _ in range(6):
+        system.run(10)
+    assert len(world.with_keys.received) == 3
+    system.end()
 
 
 # ---- the comparison --------------------------------------------------------------------------------------------

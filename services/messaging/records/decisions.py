@@ -9,12 +9,14 @@ module alone knows the fields of their bodies.
 - `in_force`, `not_in_force`: `decision`, the number of its record; `reasons`, why the gateway refuses its event.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeGuard
 
 from services.domain.history.decisions import OPERATIONS
 from services.domain.intake.facts import KEY_SEPARATOR, FactType, case_key
+from services.domain.plan.plan import id_of
 from services.domain.results.cards import case_name
 from services.messaging.records.fields import Unreadable, text, whole
 from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
@@ -137,21 +139,85 @@ def _data(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def event_of(record: LedgerRecord) -> dict[str, Any] | None:
     """The event of /operations that follows from a record; None if none does. Raises Unreadable. Its time is that of
     the record, from which on the decision counts (rule 14)."""
-    body = record.request.body
-    if record.request.kind not in (Kind.DECIDED, Kind.ASKED) or not body.get("type"):
+    found = effect_of_request(record.request)
+    if found is None:
         return None
-    owner, _, subject = Matter.read(body).case_key.partition(KEY_SEPARATOR)
+    owner, _, subject = Matter.read(record.request.body).case_key.partition(KEY_SEPARATOR)
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": f"{EVENT_ID}{record.number}",
         "source": OPERATIONS,
-        "type": text(body, "type"),
+        "type": found.type,
         "subject": subject,
         "time": record.time,
         "datacontenttype": "application/json",
-        "data": dict(_data(body)),
+        "data": dict(found.data),
     }
     return event if owner == OPERATIONS else {**event, "caseowner": owner}
+
+
+class Effect(NamedTuple):
+    """Type and data of the event that follows from a request, once it is recorded."""
+
+    type: str
+    data: Mapping[str, Any]
+
+
+def effect_of_request(request: Request) -> Effect | None:
+    """What follows from a request; None if nothing does. Raises Unreadable where it would be another event than its
+    kind may have. What a unit asks for decides nothing: the only event of it says that a reason was given."""
+    if request.kind not in (Kind.DECIDED, Kind.ASKED) or not request.body.get("type"):
+        return None
+    found = Effect(text(request.body, "type"), _data(request.body))
+    allowed = _given_reason if request.kind is Kind.ASKED else _decided
+    if not allowed(request.body, found):
+        raise Unreadable("its event is not one that follows from it")
+    return found
+
+
+def _given_reason(body: Mapping[str, Any], event: Effect) -> bool:
+    """Whether the event says that a reason was given, in the matter of the body, and nothing else."""
+    matter = Matter.read(body)
+    given = {name: text(event.data, name) for name in ("reason",) if name in event.data}
+    said = {"kpi": id_of(matter.kpi), "decision": "requested", "cycle": matter.cycle, **given}
+    return body.get("about") == About.REASON and event == (_JUSTIFIED, said)
+
+
+def _decided(body: Mapping[str, Any], event: Effect) -> bool:
+    """Whether the event is the one of what was decided, in the matter of the body."""
+    about, decision = text(body, "about"), text(body, "decision")
+    if _EVENTS.get((about, decision)) != event.type:
+        return False
+    if about == About.EXTENSION:
+        return True
+    if about == About.WITHDRAWAL:
+        return event == struck_out(whole(body, "withdraws"))
+    matter = Matter.read(body)
+    named = event.data.get("kpi"), event.data.get("decision"), _cycle_of(event.data)
+    return named == (id_of(matter.kpi), decision, matter.cycle)
+
+
+def _cycle_of(data: Mapping[str, Any]) -> object:
+    """The cycle that an event names; of a duty or a figure its month as a number."""
+    period = data.get("period")
+    return int(period.replace("-", "")) if _is_month(period) else data.get("cycle")
+
+
+def _is_month(period: object) -> TypeGuard[str]:
+    return type(period) is str and _MONTH.fullmatch(period) is not None
+
+
+_MONTH: Final = re.compile(r"[0-9]{4}(-[0-9]{2})*")
+_JUSTIFIED: Final = FactType.CASE_JUSTIFIED.event_type
+_EVENTS: Final[Mapping[tuple[str, str], str]] = {
+    (About.LATE_ENTRY, "accepted"): FactType.CASE_CONFIRMED.event_type,
+    (About.LATE_ENTRY, "rejected"): FactType.CASE_CONFIRMED.event_type,
+    (About.REASON, "accepted"): _JUSTIFIED,
+    (About.REASON, "rejected"): _JUSTIFIED,
+    (About.EXTENSION, "granted"): FactType.CASE_EXTENDED.event_type,
+    (About.WITHDRAWAL, "withdrawn"): FactType.CORRECTION.event_type,
+}
+"""What it is about, and what was decided → the type of its event."""
 
 
 def struck_out(number: int) -> tuple[str, dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.notifier.channels.calls import Answer
-from services.notifier.channels.codes import Codes
-from services.notifier.channels.message import Accepted, Outcome, Retry, Uncertain
+from services.notifier.channels.codes import Codes, blocked
+from services.notifier.channels.message import Accepted, Outcome, Refused, Retry
 
 _BEFORE_ITS_END = 300.0
 """Seconds: a token is not used any more so shortly before its end."""
@@ -68,7 +68,9 @@ class AccessTokens:
 
 
 def _not_sent(outcome: Outcome) -> Outcome:
-    """The outcome of a message that was not sent, because this came of asking for a token."""
-    if isinstance(outcome, Accepted | Uncertain):
-        return Retry("未取得访问令牌 no access token was given")
-    return outcome
+    """The outcome of a message that was not sent, because this came of asking for a token: no fault of the message."""
+    if isinstance(outcome, Refused):
+        return blocked(outcome.reason)
+    if isinstance(outcome, Retry):
+        return replace(outcome, of_account=outcome.after_seconds > 0)
+    return Retry("未取得访问令牌 no access token was given")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from services.notifier.channels.message import Outcome, Refused, Retry, Uncertain
+from services.notifier.channels.message import Outcome, Retry, Uncertain
 
 LARGEST_ANSWER = 256 * 1024
 """Bytes. Answers of providers have some hundred."""
@@ -24,10 +24,9 @@ _NOT_SENT = (
     httpx2.ConnectTimeout,
     httpx2.PoolTimeout,
     httpx2.ProxyError,
-    httpx2.UnsupportedProtocol,
-    httpx2.LocalProtocolError,
 )
 """Errors before anything of the message has left."""
+_NO_ADDRESS = Retry("地址无效 the address is none that can be called: enter it again", 600.0, of_account=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Calls:
         try:
             whole = str(httpx2.URL(url, params=dict(parameters)))
         except (httpx2.InvalidURL, ValueError):
-            return Refused("地址无效 the address is none that can be called")
+            return _NO_ADDRESS
         return self._call("GET", whole, b"", {})
 
     def close(self) -> None:
@@ -93,12 +92,12 @@ class Calls:
                 response.close()
         except _NOT_SENT as error:
             return Retry(_why_not_sent(error))
+        except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL, ValueError):
+            return _NO_ADDRESS
         except httpx2.TimeoutException:
             return Uncertain("超时无应答 no answer in time")
         except httpx2.RequestError:
             return Uncertain("连接中断，未收到应答 the connection broke before the answer")
-        except (httpx2.InvalidURL, ValueError):
-            return Refused("地址无效 the address is none that can be called")
         if body is None:
             return Uncertain("应答未能读完 the answer could not be read to its end")
         return Answer(response.status_code, response.headers, _object(body))

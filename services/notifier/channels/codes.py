@@ -7,7 +7,11 @@ from services.notifier.channels.calls import Answer
 from services.notifier.channels.message import Accepted, Outcome, Refused, Retry, Uncertain
 from services.notifier.channels.rate_limit import RateLimit
 
+BLOCKED_SECONDS = 600.0
+"""Until an account that is refused is tried again, and a message that is refused for a reason that nobody knows."""
 _LONGEST_WAIT = 3_600.0
+_OF_THE_MESSAGE = frozenset((400, 413, 422))
+"""HTTP: what is wrong is in the message; with every other 4xx it is the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,9 @@ class Codes:
     waits: Mapping[int, float] = field(default_factory=dict)
     """Limits and disorders that pass → seconds until it may be tried again."""
     refused: Mapping[int, str] = field(default_factory=dict)
-    """What must be put right by people → what it is, and the remedy."""
+    """What is wrong with the recipient or the content, so that this message is never taken → what it is."""
+    blocked: Mapping[int, str] = field(default_factory=dict)
+    """What is wrong with the account, so that no message is taken until people mend it → what it is, and the remedy."""
     expired: frozenset[int] = frozenset()
     """The access token is not valid any more."""
 
@@ -36,21 +42,35 @@ class Codes:
         if code == 0:
             return Accepted(provider_id) if answer.status < 300 else by_status(answer)
         if code in self.waits:
-            return Retry(f"限流或繁忙 limited or busy ({shown})", wait_of(answer) or self.waits[code])
+            return busy(shown, wait_of(answer) or self.waits[code])
+        if code in self.refused:
+            return Refused(f"{self.refused[code]} ({shown})")
+        if code in self.blocked:
+            return blocked(f"{self.blocked[code]} ({shown})")
         if code in self.expired:
-            return Refused(f"访问令牌被拒绝 the access token is refused: check the application's secret ({shown})")
-        return Refused(
-            f"{self.refused.get(code, '平台拒收 refused; see the table of codes of the provider')} ({shown})"
-        )
+            return blocked(f"访问令牌被拒绝 the access token is refused: check the application's secret ({shown})")
+        return Retry(f"平台拒收 refused; see the table of codes of the provider ({shown})", BLOCKED_SECONDS)
+
+
+def busy(shown: str, seconds: float) -> Retry:
+    """The account has sent too much, or its provider is in disorder."""
+    return Retry(f"限流或繁忙 limited or busy ({shown})", seconds, of_account=True)
+
+
+def blocked(reason: str) -> Retry:
+    """The account is refused until people mend it."""
+    return Retry(reason, BLOCKED_SECONDS, of_account=True)
 
 
 def by_status(answer: Answer) -> Outcome:
     """Of an answer whose body has no code: success is not among them."""
     shown = f"HTTP {answer.status}"
     if answer.status in (408, 425, 429, 503):
-        return Retry(f"限流或繁忙 limited or busy ({shown})", wait_of(answer) or 60.0)
+        return busy(shown, wait_of(answer) or 60.0)
+    if answer.status in _OF_THE_MESSAGE:
+        return Refused(f"平台不接收此消息 this message is not taken: check `to` and the length ({shown})")
     if 300 <= answer.status < 500:
-        return Refused(f"平台拒收 refused: check the address and the rights ({shown})")
+        return blocked(f"平台拒收 refused: check the address, the secret and the rights ({shown})")
     return Uncertain(f"应答中没有结果 the answer has no result ({shown})")
 
 
@@ -66,11 +86,13 @@ def wait_of(answer: Answer) -> float:
 def limited(limit: RateLimit) -> Retry | None:
     """What to answer instead of a call that would break a limit."""
     wait = limit.wait()
-    return Retry("已达到发送频率上限 our own limit of this account is reached", wait) if wait else None
+    if not wait:
+        return None
+    return Retry("账号暂停发送（频率上限或平台要求） this account waits: its limit is reached, or it was refused", wait)
 
 
 def keep_limit(limit: RateLimit, outcome: Outcome) -> Outcome:
-    """The outcome; where the provider says wait, the account's other messages wait, too."""
-    if isinstance(outcome, Retry) and outcome.after_seconds:
+    """The outcome; where it concerns the account, the account's other messages wait, too."""
+    if isinstance(outcome, Retry) and outcome.of_account:
         limit.close(outcome.after_seconds)
     return outcome

@@ -23,13 +23,15 @@ CODES = Codes(
     "errcode",
     waits={-1: 30.0, 130101: _BLOCKED, 302033: _BLOCKED, 410100: _BLOCKED},
     refused={
+        430101: "包含不安全的链接 the link is not allowed",
+        430102: "包含不合适的文本 the text is not allowed",
+    },
+    blocked={
         310000: "签名、关键词或IP校验未通过 signature, keyword or address do not fit the robot's security settings",
         300001: "机器人地址无效 no such robot: enter its address again",
         400101: "机器人地址无效 no such robot: enter its address again",
         400102: "机器人已停用 the robot is switched off",
         400106: "机器人不存在 the robot was removed from the group",
-        430101: "包含不安全的链接 the link is not allowed",
-        430102: "包含不合适的文本 the text is not allowed",
     },
 )
 

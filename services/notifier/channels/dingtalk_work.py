@@ -29,8 +29,8 @@ _DAY = ZoneInfo("Asia/Shanghai")
 CODES = Codes(
     "errcode",
     waits={-1: 30.0, 143103: 60.0, 143104: 60.0, 90018: 60.0, 90002: 10.0, 1430003: 60.0},
+    blocked={40089: "应用密钥错误 wrong app_key or secret of the application"},
     refused={
-        40089: "应用密钥错误 wrong app_key or secret of the application",
         33012: "用户不存在 no such user: correct `to` in contacts.toml",
         143105: "当日发送量已满 the user has had as many messages as DingTalk allows in a day",
         1430002: "包含违禁内容 the text is not allowed",
@@ -99,7 +99,7 @@ class DingtalkWork(OneWay):
         content = {"userid_list": self._to, "msg": orjson.loads(rendered)}
         answer = limited(application.limit) or application.call("asyncsend_v2", content)
         if not isinstance(answer, Answer):
-            return answer
+            return keep_limit(application.limit, answer)
         outcome = keep_limit(application.limit, CODES.outcome(answer))
         task = answer.whole("task_id")
         return self._delivered(task) if isinstance(outcome, Accepted) and task is not None else outcome

@@ -3,17 +3,22 @@ Message-ID, by which readers find repeats. No server is bound to drop one: what 
 
 import smtplib
 import ssl
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime
+from enum import Enum
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from services.notifier.channels.account import AccountEntry, MissingSecret, OneWay, Opened, SecretName, Tools
+from services.notifier.channels.codes import blocked, keep_limit, limited
 from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry, Uncertain
+from services.notifier.channels.rate_limit import RateLimit
 from services.notifier.channels.short_text import fitted, heading
 
 KIND = "email"
@@ -52,14 +57,39 @@ class Account(AccountEntry):
         return self
 
 
+class _Stage(Enum):
+    """What the mail server answers to."""
+
+    SESSION = "session"
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+
+
+_OF_THE_MAIL = {
+    _Stage.RECIPIENT: frozenset((550, 551, 552, 553, 556)),
+    _Stage.CONTENT: frozenset((550, 552, 554, 555)),
+}
+"""The replies that refuse one mail for ever; every other one is about the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class _MailServer:
+    """What the channels to all its mailboxes share."""
+
+    account: Account
+    password: str
+    context: ssl.SSLContext
+    tools: Tools
+    limit: RateLimit
+
+
 class Email(OneWay):
     """To one mailbox."""
 
-    def __init__(self, account: Account, password: str, context: ssl.SSLContext, tools: Tools, to: str) -> None:
-        self._account = account
-        self._password = password
-        self._context = context
-        self._tools = tools
+    def __init__(self, server: _MailServer, to: str) -> None:
+        self._mail_server = server
+        self._account = server.account
         self._to = to
 
     def render(self, message: Message) -> bytes:
@@ -73,45 +103,56 @@ class Email(OneWay):
         return mail.as_bytes()
 
     def send(self, rendered: bytes, key: str) -> Outcome:
-        content = self._addressed(rendered, key)
-        sending = False
+        limit = self._mail_server.limit
+        return limited(limit) or keep_limit(limit, self._sent(rendered, key))
+
+    def _sent(self, rendered: bytes, key: str) -> Outcome:
+        stage = _Stage.SESSION
         server = None
         try:
+            content = self._addressed(rendered, key)
             server = self._connected()
-            for code in (server.mail(self._account.sender)[0], server.rcpt(self._to)[0]):
+            for stage, step in self._steps(server, content):
+                code, _ = step()
                 if code >= 400:
-                    return _refusal(code)
-            sending = True
-            code, _ = server.data(content)
+                    return _refusal(code, stage)
         except smtplib.SMTPResponseException as error:  # an answer, and a refusal
-            return _refusal(error.smtp_code)
+            return _refusal(error.smtp_code, stage)
         except smtplib.SMTPNotSupportedError:
-            return Refused(
-                "邮件服务器不支持所需的加密或登录 the mail server offers no TLS or no login: correct `security`"
+            return blocked(
+                "邮件服务器不支持所需的加密或登录 the mail server offers no TLS or login: correct `security`"
             )
+        except UnicodeError:
+            return blocked("发件邮箱账号无效 user or password have characters that no mail server takes: correct them")
         except (OSError, smtplib.SMTPException) as error:
-            return _broken(error, sending)
+            return _broken(error, stage)
         finally:
             if server is not None:
                 with suppress(OSError, smtplib.SMTPException):
                     server.close()
-        return Accepted(key) if code < 400 else _refusal(code)
+        return Accepted(key)
+
+    def _steps(self, server: smtplib.SMTP, content: bytes) -> Iterator[tuple[_Stage, Callable[[], tuple[int, bytes]]]]:
+        """What is said in an open session, one after the other."""
+        yield _Stage.SENDER, lambda: server.mail(self._account.sender)
+        yield _Stage.RECIPIENT, lambda: server.rcpt(self._to)
+        yield _Stage.CONTENT, lambda: server.data(content)
 
     def _connected(self) -> smtplib.SMTP:
         """A session, encrypted and logged in. Raises OSError or SMTPException."""
-        account = self._account
+        account, context = self._account, self._mail_server.context
         server: smtplib.SMTP
         if account.security == "tls":
-            server = smtplib.SMTP_SSL(account.host, account.port, timeout=_TIMEOUT_SECONDS, context=self._context)
+            server = smtplib.SMTP_SSL(account.host, account.port, timeout=_TIMEOUT_SECONDS, context=context)
         else:
             server = smtplib.SMTP(account.host, account.port, timeout=_TIMEOUT_SECONDS)
         try:
             server.ehlo_or_helo_if_needed()
             if account.security == "starttls":
-                server.starttls(context=self._context)
+                server.starttls(context=context)
                 server.ehlo()
             if account.user:
-                server.login(account.user, self._password)
+                server.login(account.user, self._mail_server.password)
         except BaseException:
             server.close()
             raise
@@ -122,26 +163,28 @@ class Email(OneWay):
         mail = message_from_bytes(rendered, policy=policy.SMTP)
         mail["From"] = self._account.sender
         mail["To"] = self._to
-        mail["Date"] = format_datetime(datetime.fromtimestamp(self._tools.now(), UTC))
+        mail["Date"] = format_datetime(datetime.fromtimestamp(self._mail_server.tools.now(), UTC))
         mail["Message-ID"] = f"<{key}@{self._account.sender.rpartition('@')[2]}>"
         return mail.as_bytes()
 
 
-def _refusal(code: int) -> Outcome:
+def _refusal(code: int, stage: _Stage) -> Outcome:
     """What a reply of the server means that is no success; its words are not passed on, since they name mailboxes."""
     shown = f"SMTP {code}"
-    if code == 535:
-        return Refused(f"邮箱账号或密码错误 wrong user or password of the mail server ({shown})")
-    if code in (550, 551, 553):
-        return Refused(f"收件邮箱不存在或拒收 the mailbox does not exist, or refuses: correct `to` ({shown})")
+    if code in _OF_THE_MAIL.get(stage, ()):
+        if stage is _Stage.RECIPIENT:
+            return Refused(f"收件邮箱不存在或拒收 the mailbox does not exist, or refuses: correct `to` ({shown})")
+        return Refused(f"邮件服务器拒收此邮件 the mail server does not take this mail ({shown})")
+    if code in (530, 534, 535, 538):
+        return blocked(f"邮箱账号或密码错误 wrong user or password of the mail server ({shown})")
     if code >= 500:
-        return Refused(f"邮件服务器拒收 the mail server refuses it ({shown})")
+        return blocked(f"邮件服务器拒绝此账号 the mail server refuses the account: check sender and rights ({shown})")
     return Retry(f"邮件服务器暂不接收 the mail server does not take it now ({shown})", _WAIT_SECONDS)
 
 
-def _broken(error: Exception, sending: bool) -> Outcome:
+def _broken(error: Exception, stage: _Stage) -> Outcome:
     """What a broken connection means."""
-    if sending:
+    if stage is _Stage.CONTENT:
         return Uncertain("连接中断，未收到确认 the connection broke before the mail server had confirmed")
     if isinstance(error, ssl.SSLCertVerificationError):
         return Retry("邮件服务器证书不受信任 the mail server's TLS certificate is not trusted", _WAIT_SECONDS)
@@ -151,8 +194,8 @@ def _broken(error: Exception, sending: bool) -> Outcome:
 def opened(account: Account, tools: Tools) -> Opened:
     """The mail server. Raises MissingSecret, also where the file of certificates cannot be read."""
     password = tools.secret(account.password) if account.password else ""
-    context = _context(account)
-    return lambda to: Email(account, password, context, tools, to)
+    server = _MailServer(account, password, _context(account), tools, RateLimit((), tools.seconds))
+    return lambda to: Email(server, to)
 
 
 def _context(account: Account) -> ssl.SSLContext:

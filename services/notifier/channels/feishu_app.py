@@ -27,12 +27,14 @@ CODES = Codes(
     "code",
     waits={230020: 5.0, 11232: 60.0, 11233: 60.0, 99991400: 60.0, 230049: 5.0, 1000004: 5.0, 1000005: 5.0},
     refused={
-        10003: "应用ID或密钥错误 wrong app_id or secret of the application",
-        10014: "应用密钥错误 wrong secret of the application",
         230001: "参数错误 bad request: correct `to` in contacts.toml",
         230002: "机器人不在群内 the application is not in this group: add it",
-        230006: "应用未启用机器人能力 the application has no bot: switch it on",
         230013: "用户不在应用可用范围 the user is not among those who may use the application",
+    },
+    blocked={
+        10003: "应用ID或密钥错误 wrong app_id or secret of the application",
+        10014: "应用密钥错误 wrong secret of the application",
+        230006: "应用未启用机器人能力 the application has no bot: switch it on",
         99991672: "应用无权限 the application may not send messages: give it the right",
     },
     expired=frozenset((99991661, 99991663, 99991664, 99991671)),
@@ -88,7 +90,7 @@ class FeishuApp(OneWay):
             lambda token: application.calls.post(url, content, {"Authorization": f"Bearer {token}"})
         )
         if not isinstance(answer, Answer):
-            return answer
+            return keep_limit(application.limit, answer)
         data = answer.body.get("data")
         number = data.get("message_id") if isinstance(data, dict) else None
         found = number if isinstance(number, str) and len(number) <= 100 else ""

@@ -22,11 +22,13 @@ CODES = Codes(
     waits={11232: 60.0, 11233: 60.0, 99991400: 60.0},
     refused={
         9499: "请求格式错误 bad request",
+        19024: "未包含关键词 the text has none of the robot's keywords: use the signature instead",
+    },
+    blocked={
         19001: "机器人地址无效 no such robot: enter its address again",
         19002: "机器人已停用 the robot is switched off",
         19021: "签名校验失败 the signature does not fit: check the secret and this machine's clock",
         19022: "本机IP不在白名单 this machine's address is not among those of the robot",
-        19024: "未包含关键词 the text has none of the robot's keywords: use the signature instead",
     },
 )
 

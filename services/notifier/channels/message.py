@@ -41,7 +41,8 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The provider does not have it, and would refuse it again: the address, the rights or the content are wrong."""
+    """The provider does not have it, and would refuse it again, whoever corrects the account: there is no such
+    recipient, or the content is not taken. What an account is refused for is `Retry`: it passes when people mend it."""
 
     reason: str
 
@@ -53,6 +54,8 @@ class Retry:
     reason: str
     after_seconds: float = 0.0
     """Not earlier than in so many seconds; 0: the delivery decides."""
+    of_account: bool = False
+    """Whether it concerns every message of the account: a limit, a wrong secret, a right that is missing."""
 
 
 @dataclass(frozen=True, slots=True)

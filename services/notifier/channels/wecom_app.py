@@ -26,13 +26,15 @@ CODES = Codes(
     "errcode",
     waits={-1: 30.0, 45009: 60.0, 45033: 10.0, 45047: 60.0},
     refused={
+        60111: "成员不存在 no such member: correct `to` in contacts.toml",
+        81013: "成员不在应用可见范围 the member is not among those who see the application: add them, or correct `to`",
+    },
+    blocked={
         40001: "应用密钥错误 wrong secret of the application",
         40013: "企业ID错误 wrong corp_id",
         40056: "应用ID错误 wrong agent_id",
         60011: "应用无权限 the application may not do this: give it the rights in the administration",
         60020: "本机IP不在可信名单 this machine's address is not trusted: enter it in the application",
-        60111: "成员不存在 no such member: correct `to` in contacts.toml",
-        81013: "成员不在应用可见范围 the member is not among those who see the application: add them, or correct `to`",
         301002: "无权限操作指定的应用 the secret is not of this application",
     },
     expired=frozenset((40014, 41001, 42001)),
@@ -98,7 +100,7 @@ class WecomApp(OneWay):
         answer = limited(application.limit) or application.tokens.use(
             lambda token: application.calls.post(f"{url}{token}", content)
         )
-        return keep_limit(application.limit, self._outcome(answer)) if isinstance(answer, Answer) else answer
+        return keep_limit(application.limit, self._outcome(answer) if isinstance(answer, Answer) else answer)
 
     def _outcome(self, answer: Answer) -> Outcome:
         """WeCom answers 0 also where the member gets nothing."""

@@ -17,8 +17,8 @@ LIMITS = (Limit(20, 60.0),)
 CODES = Codes(
     "errcode",
     waits={-1: 30.0, 45009: 60.0, 45033: 10.0},
+    blocked={93000: "机器人地址无效 no such robot: enter its address again"},
     refused={
-        93000: "机器人地址无效 no such robot: enter its address again",
         40058: "消息内容不合规 the content is refused",
         45002: "消息过长 the message is too long",
     },
