@@ -26,7 +26,7 @@ from services.domain.supervision.terms import PlanTerms
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.ledger.recording import answered_by
+from services.ledger.recording import STALE, answered_by
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord, Request
 from services.messaging.records.steps import ActReader, CardKey, RecordedStep, instant_of_time
@@ -94,9 +94,12 @@ class Escalation:
         self._subjects: dict[str, _Subject] = {}
         self._acts = ActReader()
         self._pending: dict[CardKey, _Pending] = {}
-        self._asked: dict[str, str] = {}
-        """Id of a request that has no answer yet → its subject. One for each subject at a time: the record of a step
+        self._asked: dict[str, RecordedStep] = {}
+        """Id of a request that has no answer yet → its step. One for each subject at a time: the record of a step
         makes a request for the next one stale that did not know it."""
+        self._refused: set[str] = set()
+        """The claims of steps that the keeper refuses for another reason than a later record. Asked for again, they
+        would be refused again."""
         self._begin: Instant | None = None
         """When the ledger began: the time of its first record. Of an empty one, when it was first asked what is due."""
         self._soonest: Instant = _NEVER
@@ -119,7 +122,7 @@ class Escalation:
         """The next record of the ledger."""
         if record.number == 1:
             self._begin = read(record.time)
-        self._answered(answered_by(record.request))
+        self._answered(record)
         request = record.request
         act = self._acts.take(record)
         if not request.subject or (act is None and request.kind not in STALE_MAKING):
@@ -137,9 +140,15 @@ class Escalation:
         for key in list(subject.cards):
             self._count(key, subject)
 
-    def _answered(self, id: str) -> None:
-        if self._asked.pop(id, None) is not None:
-            self._soonest = 0  # it may have been refused: what is due is asked for again
+    def _answered(self, record: LedgerRecord) -> None:
+        step = self._asked.pop(answered_by(record.request), None)
+        if step is None:
+            return
+        self._soonest = 0  # it may have been refused: what is due is asked for again
+        reason = record.request.body.get("reason")
+        if record.request.kind is Kind.NOT_RECORDED and reason != STALE:
+            log.warning("a step is not asked for again: record %d of the ledger refuses it (%s)", record.number, reason)
+            self._refused.add(step.claim)
 
     def _count(self, key: CardKey, subject: _Subject) -> None:
         """Count the steps of a card anew."""
@@ -165,7 +174,7 @@ class Escalation:
         first: dict[str, RecordedStep] = {}
         for step in found:
             first.setdefault(step.key.subject, step)
-        asked = set(self._asked.values())
+        asked = {step.key.subject for step in self._asked.values()}
         return [self._request(one) for subject, one in first.items() if subject not in asked]
 
     def _steps(self, now: Instant, begin: Instant) -> Iterator[RecordedStep]:
@@ -173,7 +182,9 @@ class Escalation:
             card = self._subjects[key.subject].cards[key]
             step = pending.next_step(begin)
             if step is not None and step.at <= now:
-                yield self._written(key, card, step, pending.terms)
+                written = self._written(key, card, step, pending.terms)
+                if written.claim not in self._refused:
+                    yield written
 
     def _written(self, key: CardKey, card: Card, step: StepDue, terms: Terms) -> RecordedStep:
         zone = terms.zone
@@ -189,7 +200,7 @@ class Escalation:
 
     def _request(self, step: RecordedStep) -> Request:
         id = f"{self._writer}/step/{uuid.uuid4().hex}"
-        self._asked[id] = step.key.subject
+        self._asked[id] = step
         return step.request(id, self._writer, self._subjects[step.key.subject].latest)
 
 

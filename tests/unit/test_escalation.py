@@ -1,6 +1,7 @@
 """Escalation live: a notifier, the ledger in memory, and a case over the National Day holiday; equal to the replay."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -304,6 +305,18 @@ def test_a_retracted_card_has_no_steps() -> None:
     (red,) = [one for one in cards(JUDGE, live.facts, live.now) if one.level == "red"]
     live.escalation.take_card(written_card(red._replace(cleared_at=red.raised_at, reason="retracted"), KEY, ZONE))
     assert live.escalation.due(END) == []
+
+
+def test_what_is_refused_for_good_is_asked_for_once() -> None:
+    """A record that is no step, as of another version, has the claim of the reminder."""
+    live = Live(JUDGE, [START])
+    live.run(at("2021-09-28T20:00"))
+    (wanted,) = Live(JUDGE, [START]).run(at("2021-09-28T20:00")).escalation.due(at("2021-09-29"))
+    live.world.record(replace(wanted, id="other", body={}))
+    assert live.run(at("2021-10-08")).asked == 1
+    assert [one.request.body["reason"] for one in live.world.records() if one.request.kind is Kind.NOT_RECORDED] == [
+        "claimed"
+    ]
 
 
 def test_the_claim_of_a_long_case_number_is_short_enough() -> None:
