@@ -82,6 +82,9 @@ class _Subject:
     """Number of the latest record that makes a request stale."""
     cards: dict[CardKey, Card] = field(default_factory=dict)
     """Its red cards that are active."""
+    first: dict[CardKey, Card] = field(default_factory=dict)
+    """Their states when they turned red: the first that was read. By the limit of then it is decided whether the count
+    goes on from an earlier card."""
 
 
 class Escalation:
@@ -114,8 +117,11 @@ class Escalation:
         subject = self._subjects.setdefault(key.subject, _Subject())
         if is_active(card):
             subject.cards[key] = card
+            if key not in subject.first or read(subject.first[key].raised_at) != read(card.raised_at):
+                subject.first[key] = card
         else:
             subject.cards.pop(key, None)
+            subject.first.pop(key, None)
         self._count(key, subject)
 
     def take(self, record: LedgerRecord) -> None:
@@ -209,7 +215,7 @@ def _pending(key: CardKey, card: Card, subject: _Subject, terms: Terms) -> _Pend
     raised = read(card.raised_at)
     recorded = [one.step.taken(one.at) for one in subject.steps if one.step.key == key]
     has = {one.step for one in recorded if one.raised_at == raised}
-    red = RedCard((Held(raised, card.unit, instant_of_time(card.due_at)),))
+    red = RedCard((Held(raised, card.unit, instant_of_time(subject.first[key].due_at)),))
     steps = steps_due(red, subject.acts, terms, _NEVER, recorded)
     ordered = terms.ladder.order is None or any(one.step is SupervisionStep.ORDER for one in recorded)
     return _Pending(terms, tuple(one for one in steps if one.step not in has), ordered)

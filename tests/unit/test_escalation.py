@@ -319,6 +319,17 @@ def test_what_is_refused_for_good_is_asked_for_once() -> None:
     ]
 
 
+def test_a_limit_that_moves_while_a_card_is_red_does_not_begin_the_count_anew() -> None:
+    """The second red card for a limit has the circular left; then a correction of a pause moves the limit by a day."""
+    live = Live(JUDGE, [START]).run(at("2021-10-12"))
+    (red,) = [written_card(one, KEY, ZONE) for one in cards(JUDGE, live.facts, live.now) if one.level == "red"]
+    again = red._replace(raised_at="2021-10-12T10:00:00+08:00")
+    live.escalation.take_card(again)
+    live.escalation.take_card(again._replace(due_at="2021-09-28T23:59:59.999999+08:00"))
+    (due,) = live.escalation.due(END)
+    assert due.body["step"] == "circular"
+
+
 def test_the_claim_of_a_long_case_number_is_short_enough() -> None:
     live = Live(JUDGE, [START]).run()
     (step, *_) = [RecordedStep.read(one.request) for one in live.world.records() if one.request.kind is Kind.STEP]
