@@ -19,7 +19,7 @@ from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant, Zone
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
-from services.messaging.records.steps import CardKey, RecordedStep, act_of, instant_of_time
+from services.messaging.records.steps import ActReader, CardKey, RecordedStep, instant_of_time
 
 
 class Order(NamedTuple):
@@ -58,6 +58,7 @@ class OrderBook:
         self._calendar = calendar_of(plan)
         self._answer_days = plan.head.supervision.answer_days
         self._counts: Counter[int] = Counter()
+        self._acts = ActReader()
         self._matters: dict[str, _Matter] = {}
         self._cards: dict[CardKey, Card] = {}
         """The last state of the red cards."""
@@ -65,7 +66,7 @@ class OrderBook:
     def take(self, record: LedgerRecord) -> Order | None:
         """The next record of the ledger; the order, if it is one."""
         request = record.request
-        act = act_of(record)
+        act = self._acts.take(record)
         if act is None and request.kind is not Kind.STEP:
             return None
         matter = self._matters.setdefault(request.subject, _Matter())

@@ -26,10 +26,10 @@ from services.domain.supervision.terms import PlanTerms
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.ledger.recording import answered_by
+from services.ledger.recording import STALE, answered_by
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord, Request
-from services.messaging.records.steps import CardKey, RecordedStep, act_of, instant_of_time
+from services.messaging.records.steps import ActReader, CardKey, RecordedStep, instant_of_time
 from services.notifier.notice_subject import is_active
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,9 @@ class _Subject:
     """Number of the latest record that makes a request stale."""
     cards: dict[CardKey, Card] = field(default_factory=dict)
     """Its red cards that are active."""
+    first: dict[CardKey, Card] = field(default_factory=dict)
+    """Their states when they turned red: the first that was read. By the limit of then it is decided whether the count
+    goes on from an earlier card."""
 
 
 class Escalation:
@@ -92,10 +95,14 @@ class Escalation:
         self._terms = PlanTerms(plan, calendar)
         self._units = UnitHistory(plan.units.values(), self._terms.zone)
         self._subjects: dict[str, _Subject] = {}
+        self._acts = ActReader()
         self._pending: dict[CardKey, _Pending] = {}
-        self._asked: dict[str, str] = {}
-        """Id of a request that has no answer yet → its subject. One for each subject at a time: the record of a step
+        self._asked: dict[str, RecordedStep] = {}
+        """Id of a request that has no answer yet → its step. One for each subject at a time: the record of a step
         makes a request for the next one stale that did not know it."""
+        self._refused: set[str] = set()
+        """The claims of steps that the keeper refuses for another reason than a later record. Asked for again, they
+        would be refused again."""
         self._begin: Instant | None = None
         """When the ledger began: the time of its first record. Of an empty one, when it was first asked what is due."""
         self._soonest: Instant = _NEVER
@@ -110,17 +117,20 @@ class Escalation:
         subject = self._subjects.setdefault(key.subject, _Subject())
         if is_active(card):
             subject.cards[key] = card
+            if key not in subject.first or read(subject.first[key].raised_at) != read(card.raised_at):
+                subject.first[key] = card
         else:
             subject.cards.pop(key, None)
+            subject.first.pop(key, None)
         self._count(key, subject)
 
     def take(self, record: LedgerRecord) -> None:
         """The next record of the ledger."""
         if record.number == 1:
             self._begin = read(record.time)
-        self._answered(answered_by(record.request))
+        self._answered(record)
         request = record.request
-        act = act_of(record)
+        act = self._acts.take(record)
         if not request.subject or (act is None and request.kind not in STALE_MAKING):
             return
         subject = self._subjects.setdefault(request.subject, _Subject())
@@ -136,9 +146,15 @@ class Escalation:
         for key in list(subject.cards):
             self._count(key, subject)
 
-    def _answered(self, id: str) -> None:
-        if self._asked.pop(id, None) is not None:
-            self._soonest = 0  # it may have been refused: what is due is asked for again
+    def _answered(self, record: LedgerRecord) -> None:
+        step = self._asked.pop(answered_by(record.request), None)
+        if step is None:
+            return
+        self._soonest = 0  # it may have been refused: what is due is asked for again
+        reason = record.request.body.get("reason")
+        if record.request.kind is Kind.NOT_RECORDED and reason != STALE:
+            log.warning("a step is not asked for again: record %d of the ledger refuses it (%s)", record.number, reason)
+            self._refused.add(step.claim)
 
     def _count(self, key: CardKey, subject: _Subject) -> None:
         """Count the steps of a card anew."""
@@ -164,7 +180,7 @@ class Escalation:
         first: dict[str, RecordedStep] = {}
         for step in found:
             first.setdefault(step.key.subject, step)
-        asked = set(self._asked.values())
+        asked = {step.key.subject for step in self._asked.values()}
         return [self._request(one) for subject, one in first.items() if subject not in asked]
 
     def _steps(self, now: Instant, begin: Instant) -> Iterator[RecordedStep]:
@@ -172,7 +188,9 @@ class Escalation:
             card = self._subjects[key.subject].cards[key]
             step = pending.next_step(begin)
             if step is not None and step.at <= now:
-                yield self._written(key, card, step, pending.terms)
+                written = self._written(key, card, step, pending.terms)
+                if written.claim not in self._refused:
+                    yield written
 
     def _written(self, key: CardKey, card: Card, step: StepDue, terms: Terms) -> RecordedStep:
         zone = terms.zone
@@ -188,7 +206,7 @@ class Escalation:
 
     def _request(self, step: RecordedStep) -> Request:
         id = f"{self._writer}/step/{uuid.uuid4().hex}"
-        self._asked[id] = step.key.subject
+        self._asked[id] = step
         return step.request(id, self._writer, self._subjects[step.key.subject].latest)
 
 
@@ -197,7 +215,7 @@ def _pending(key: CardKey, card: Card, subject: _Subject, terms: Terms) -> _Pend
     raised = read(card.raised_at)
     recorded = [one.step.taken(one.at) for one in subject.steps if one.step.key == key]
     has = {one.step for one in recorded if one.raised_at == raised}
-    red = RedCard((Held(raised, card.unit, instant_of_time(card.due_at)),))
+    red = RedCard((Held(raised, card.unit, instant_of_time(subject.first[key].due_at)),))
     steps = steps_due(red, subject.acts, terms, _NEVER, recorded)
     ordered = terms.ladder.order is None or any(one.step is SupervisionStep.ORDER for one in recorded)
     return _Pending(terms, tuple(one for one in steps if one.step not in has), ordered)

@@ -8,7 +8,7 @@ from services.domain.plan.plan import SupervisionStep
 from services.domain.time.zone import Instant
 from services.ledger.writer import LedgerAway
 from services.messaging.records.ledger import Kind, LedgerRecord
-from services.messaging.records.steps import CardKey, RecordedStep, act_of
+from services.messaging.records.steps import ActReader, CardKey, RecordedStep
 from services.simulator.answering import Answering
 from services.simulator.answers import Answer, Answers
 from tests.unit.cases import CN, ZONE, at
@@ -84,8 +84,9 @@ def test_answers_are_sent_when_their_time_has_come_and_once() -> None:
     said = [one for one in world.records() if one.request.kind is not Kind.STEP]
     assert sorted(one.request.id for one in said) == sorted(one.request.id for one in expected)
     by_id = {one.request.id: one.at for one in expected}
+    reader = ActReader()
     for one in said:
-        act = act_of(one)
+        act = reader.take(one)
         assert act is None or 0 <= act.at - by_id[one.request.id] <= TICK
 
 

@@ -1,6 +1,7 @@
 """Escalation live: a notifier, the ledger in memory, and a case over the National Day holiday; equal to the replay."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -12,6 +13,7 @@ from services.domain.results.cards import card_periods, cards, case_name, writte
 from services.domain.supervision.published import StepRow
 from services.domain.supervision.red_cards import red_cards_of
 from services.domain.time.zone import MINUTE_US, Instant
+from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.ledger import Kind, Request, subject_of_case
 from services.messaging.records.steps import OnRecord, RecordedStep
 from services.notifier.escalation import Escalation
@@ -172,18 +174,56 @@ def test_an_accepted_reason_of_a_hard_promise_ends_the_steps_by_its_record() -> 
     assert live.steps() == live.replay()
 
 
+MATTER = Matter("P", KEY, 1)
+
+
+def decided(about: About, decision: str, withdraws: int | None = None) -> Request:
+    """As `kpiwatch decide` writes it."""
+    request.count += 1  # type: ignore[attr-defined]
+    made = Decision(MATTER, about, decision, "centre", withdraws=withdraws)
+    return made.request(f"test/{request.count}", "test", 10**9)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("by", ["not in force", "withdrawn", "rejected"])
 def test_a_decision_that_is_none_any_more_lets_the_count_go_on(by: str) -> None:
     live = Live(JUDGE, [START])
-    live.say("2021-10-08T10:00", Kind.DECIDED, about="reason", decision="accepted")
-    if by == "not in force":
-        live.say("2021-10-12T10:00", Kind.NOT_IN_FORCE, record=3)
-    elif by == "withdrawn":
-        live.say("2021-10-12T10:00", Kind.DECIDED, about="withdrawal", decision="withdrawn", withdraws=3)
-    else:
-        live.say("2021-10-12T10:00", Kind.DECIDED, about="reason", decision="rejected")
+    live.acts.append((at("2021-10-08T10:00"), decided(About.REASON, "accepted")))  # record 4, after two steps
+    ends = {
+        "not in force": request(Kind.NOT_IN_FORCE, SUBJECT, decision=4),
+        "withdrawn": decided(About.WITHDRAWAL, "withdrawn", withdraws=4),
+        "rejected": decided(About.REASON, "rejected"),
+    }
+    live.acts.append((at("2021-10-12T10:00"), ends[by]))
     live.run()
     assert brief(live.steps())[2:] == ["order 10-14T00:00 works", "circular 10-21T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+@pytest.mark.parametrize("kind", [Kind.IN_FORCE, Kind.NOT_IN_FORCE, Kind.DECIDED])
+def test_the_outcome_of_another_record_does_not_end_an_acceptance(kind: Kind) -> None:
+    live = Live(JUDGE, [START])
+    live.acts.append((at("2021-10-08T10:00"), decided(About.REASON, "accepted")))
+    withdrawal = decided(About.WITHDRAWAL, "withdrawn", withdraws=3)
+    of_another = withdrawal if kind is Kind.DECIDED else request(kind, SUBJECT, decision=3)
+    live.acts.append((at("2021-10-09T10:00"), of_another))
+    assert brief(live.run().steps()) == ["reminder 09-29T00:00 works", "urging 10-08T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+def test_a_grant_in_time_stops_the_steps_while_the_gateway_is_away() -> None:
+    """Due on 09-27 at 24:00; granted at 17:00, record 2. The gateway refuses its event on 10-08."""
+    live = Live(JUDGE, [START])
+    live.acts.append((at("2021-09-27T17:00"), decided(About.EXTENSION, "granted")))
+    assert live.run(at("2021-10-08T00:00")).steps() == []
+    live.acts.append((at("2021-10-08T10:00"), request(Kind.NOT_IN_FORCE, SUBJECT, decision=2)))
+    assert brief(live.run().steps())[0] == "reminder 10-09T00:00 works"
+    assert live.steps() == live.replay()
+
+
+def test_a_refused_extension_ends_the_pause() -> None:
+    live = Live(JUDGE, [START]).say("2021-09-28T10:00", Kind.ASKED, about="extension")
+    live.acts.append((at("2021-09-29T10:00"), decided(About.EXTENSION, "refused")))
+    assert brief(live.run().steps())[0] == "reminder 09-30T00:00 works"
     assert live.steps() == live.replay()
 
 
@@ -265,6 +305,29 @@ def test_a_retracted_card_has_no_steps() -> None:
     (red,) = [one for one in cards(JUDGE, live.facts, live.now) if one.level == "red"]
     live.escalation.take_card(written_card(red._replace(cleared_at=red.raised_at, reason="retracted"), KEY, ZONE))
     assert live.escalation.due(END) == []
+
+
+def test_what_is_refused_for_good_is_asked_for_once() -> None:
+    """A record that is no step, as of another version, has the claim of the reminder."""
+    live = Live(JUDGE, [START])
+    live.run(at("2021-09-28T20:00"))
+    (wanted,) = Live(JUDGE, [START]).run(at("2021-09-28T20:00")).escalation.due(at("2021-09-29"))
+    live.world.record(replace(wanted, id="other", body={}))
+    assert live.run(at("2021-10-08")).asked == 1
+    assert [one.request.body["reason"] for one in live.world.records() if one.request.kind is Kind.NOT_RECORDED] == [
+        "claimed"
+    ]
+
+
+def test_a_limit_that_moves_while_a_card_is_red_does_not_begin_the_count_anew() -> None:
+    """The second red card for a limit has the circular left; then a correction of a pause moves the limit by a day."""
+    live = Live(JUDGE, [START]).run(at("2021-10-12"))
+    (red,) = [written_card(one, KEY, ZONE) for one in cards(JUDGE, live.facts, live.now) if one.level == "red"]
+    again = red._replace(raised_at="2021-10-12T10:00:00+08:00")
+    live.escalation.take_card(again)
+    live.escalation.take_card(again._replace(due_at="2021-09-28T23:59:59.999999+08:00"))
+    (due,) = live.escalation.due(END)
+    assert due.body["step"] == "circular"
 
 
 def test_the_claim_of_a_long_case_number_is_short_enough() -> None:

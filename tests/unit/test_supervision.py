@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.intake.facts import Fact
+from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Ladder, Strength, Supervision, SupervisionStep, Unit
 from services.domain.results.cards import card_periods
@@ -154,12 +154,26 @@ def test_a_reply_after_the_next_step_stops_the_count_again() -> None:
 def test_a_request_stops_the_count_until_it_is_decided() -> None:
     asked = act("2021-09-28T16:00", ActKind.ASKED)
     assert dates(red(), asked)[0] == "reminder 10-12", "nobody decides: five working days at most"
-    assert dates(red(), asked, act("2021-09-30T10:00", ActKind.EXTENSION))[0] == "reminder 10-08"
+    assert dates(red(), asked, act("2021-09-30T10:00", ActKind.REFUSED))[0] == "reminder 10-08"
 
 
 def test_a_request_that_is_refused_on_the_same_day_stops_nothing() -> None:
-    acts = act("2021-09-30T10:00", ActKind.ASKED), act("2021-09-30T15:00", ActKind.EXTENSION)
+    acts = act("2021-09-30T10:00", ActKind.ASKED), act("2021-09-30T15:00", ActKind.REFUSED)
     assert dates(red(), *acts) == dates(red())
+
+
+def test_an_extension_granted_by_the_limit_ends_the_steps_from_its_record_on() -> None:
+    """The gateway is away until 10-13: what was granted in time stops the steps nevertheless."""
+    granted = act("2021-09-28T17:00", ActKind.GRANTED)
+    assert dates(red(), granted) == []
+    settled = act("2021-10-13T09:00", ActKind.SETTLED)
+    assert dates(red(), granted, settled)[0] == "reminder 10-14", "refused, or the promise knows no extension"
+    late = act("2021-09-29T08:00", ActKind.GRANTED)
+    assert dates(red(), late) == dates(red()), "after the limit it changes nothing"
+
+
+def test_a_reason_accepted_for_an_earlier_red_card_excuses_no_later_one() -> None:
+    assert dates(red(), act("2021-09-27T10:00", ActKind.ACCEPTED)) == dates(red())
 
 
 def test_what_is_said_does_not_change_the_past() -> None:
@@ -254,6 +268,22 @@ def test_an_accepted_reason_in_the_facts_ends_the_steps() -> None:
     assert of_facts(START, justified("2021-09-30T10:00", "accepted")) == [["reminder 09-29 works"]]
 
 
+def test_an_accepted_reason_that_is_struck_out_excuses_until_then() -> None:
+    reason = justified("2021-09-30T10:00", "accepted")
+    gone = Fact(at("2021-10-08T10:00"), FactType.CORRECTION, reason.source, "gone", at("2021-10-08T10:00"), "", {
+        "of": reason.id, "event": None,
+    })  # fmt: skip
+    assert of_facts(START, reason, gone)[-1][-1].startswith("circular ")
+    (found,) = red_cards_of(card_periods(JUDGE, in_order([START]), at("2021-12-01")), [START, reason, gone])
+    assert [one.kind for one in found.decisions] == [ActKind.ACCEPTED, ActKind.REJECTED]
+
+
+def test_an_event_names_the_promise_by_its_id_whatever_its_variant() -> None:
+    periods = [one._replace(kpi="P/cases") for one in card_periods(JUDGE, in_order([START]), at("2021-12-01"))]
+    (found,) = red_cards_of(periods, [justified("2021-09-30T10:00", "accepted")])
+    assert [one.kind for one in found.decisions] == [ActKind.ACCEPTED]
+
+
 def test_the_steps_after_a_merger_go_to_the_successor() -> None:
     north = Unit(id="north", title=TITLE, effective_from=date(2021, 10, 9), successor_of=("works", "seals"))
     merged = judge_of(promise(), units=[north])
@@ -291,7 +321,9 @@ KINDS = {
     ActKind.ASKED: "request",
     ActKind.ACCEPTED: "accepted",
     ActKind.REJECTED: "rejected",
-    ActKind.EXTENSION: "extension",
+    ActKind.REFUSED: "refused",
+    ActKind.GRANTED: "granted",
+    ActKind.SETTLED: "settled",
 }
 
 
@@ -342,7 +374,7 @@ def test_the_steps_are_those_of_the_truth(matter: Matter, now: int) -> None:
     file = [Said(one.at, KINDS[one.kind], one.until) for one in matter.acts]
     had = frozenset(one.step for one in matter.taken if one.raised_at < card.raised_at)
     records = {one.step: one.recorded_at for one in matter.taken if one.recorded_at is not None}
-    truth = list(office.steps(Red(card.raised_at, card.cleared_at, had, records), file, now))
+    truth = list(office.steps(Red(card.raised_at, card.cleared_at, had, records, DUE), file, now))
     assert [(one.step, one.at) for one in steps_due(card, matter.acts, terms, now, matter.taken)] == truth
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.domain.supervision.steps import Act, ActKind, RedCard, in_order
+from services.domain.supervision.steps import Act, ActKind, RedCard, excuses, in_order
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.zone import Instant, Zone
 
@@ -50,14 +50,14 @@ def order_state(since: Instant, by: Instant, card: RedCard, acts: Sequence[Act],
         acts: what was said about it.
     """
     known = in_order(act for act in acts if act.at <= now)
-    if _is_excused(known) or (card.cleared_at is not None and card.cleared_at <= now):
+    if _is_excused(card, known) or (card.cleared_at is not None and card.cleared_at <= now):
         return OrderState.CLOSED
     if any(act.kind in (ActKind.REPLIED, ActKind.ASKED) and act.at >= since for act in known):
         return OrderState.ANSWERED
     return OrderState.OPEN if now <= by else OrderState.OVERDUE
 
 
-def _is_excused(known: Sequence[Act]) -> bool:
+def _is_excused(card: RedCard, known: Sequence[Act]) -> bool:
     """Whether a reason is accepted: the last decision on one says so. `known`: in order."""
-    decided = [act.kind for act in known if act.kind in (ActKind.ACCEPTED, ActKind.REJECTED)]
-    return decided[-1:] == [ActKind.ACCEPTED]
+    decided = [act for act in known if act.kind in (ActKind.ACCEPTED, ActKind.REJECTED)]
+    return any(act.kind is ActKind.ACCEPTED and excuses(act, card) for act in decided[-1:])

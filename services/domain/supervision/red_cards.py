@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from services.domain.intake.facts import Fact, FactType
+from services.domain.plan.plan import id_of
 from services.domain.results.cards import CardPeriod
 from services.domain.results.published import Level
 from services.domain.supervision.steps import Act, ActKind, Held, RedCard, StepDue, Taken, Terms, steps_due
@@ -58,12 +59,25 @@ def _order(period: CardPeriod) -> tuple[str, int, str, Instant]:
 
 
 def _decisions(facts: Iterable[Fact], identity: Identity) -> Iterator[Act]:
-    """What the operations centre has decided on reasons for missing the promise."""
+    """What the operations centre has decided on reasons for missing the promise, and when that was struck out."""
+    facts = list(facts)
+    corrections = [fact for fact in facts if fact.type == FactType.CORRECTION and fact.data["event"] is None]
+    struck_out = {(fact.source, fact.data["of"]): fact.time for fact in corrections}
     for fact in facts:
-        if fact.type == FactType.CASE_JUSTIFIED and fact.data["kpi"] == identity.kpi:
-            kind = _KINDS.get(fact.data["decision"])
-            if kind is not None and fact.data.get("cycle", identity.cycle) == identity.cycle:
-                yield Act(fact.time, kind)
+        kind = _decision(fact, identity)
+        if kind is not None:
+            yield Act(fact.time, kind)
+        if kind is ActKind.ACCEPTED and (fact.source, fact.id) in struck_out:
+            yield Act(struck_out[fact.source, fact.id], ActKind.REJECTED)
+
+
+def _decision(fact: Fact, identity: Identity) -> ActKind | None:
+    """What a fact decides on a reason for missing the promise; None: nothing. Events name the promise by its id."""
+    if fact.type != FactType.CASE_JUSTIFIED or fact.data["kpi"] != id_of(identity.kpi):
+        return None
+    if fact.data.get("cycle", identity.cycle) != identity.cycle:
+        return None
+    return _KINDS.get(fact.data["decision"])
 
 
 _KINDS = {"accepted": ActKind.ACCEPTED, "rejected": ActKind.REJECTED}

@@ -53,12 +53,17 @@ class ActKind(StrEnum):
     """The operations centre has accepted a reason."""
     REJECTED = "rejected"
     """The operations centre has rejected a reason, also one that it had accepted."""
-    EXTENSION = "extension"
-    """The operations centre has decided on an extension: a request is answered. One that was granted in time moves the
-    limit, which clears the card by itself."""
+    REFUSED = "refused"
+    """The operations centre has refused an extension: a request is answered."""
+    GRANTED = "granted"
+    """The operations centre has granted an extension. One that was granted by the limit ends the steps from its record
+    on, also while the gateway is away."""
+    SETTLED = "settled"
+    """The gateway has taken the event of a grant: the limit is the judge's matter from then on. Or it has refused it,
+    or the grant is withdrawn."""
 
 
-_DECISIONS = frozenset((ActKind.ACCEPTED, ActKind.REJECTED, ActKind.EXTENSION))
+_DECISIONS = frozenset((ActKind.ACCEPTED, ActKind.REJECTED, ActKind.REFUSED, ActKind.GRANTED))
 
 
 class Act(NamedTuple):
@@ -113,7 +118,8 @@ def steps_due(
     """The steps that were due by `now`, in their order.
 
     They end when the card is cleared (completed, withdrawn, or not late by another limit, as after an extension that
-    was granted in time), and after the day on which a reason is accepted. A step that was due before that stays.
+    was granted in time), and after the day on which a reason for this red card is accepted. An extension that was
+    granted in time ends them from its record on. A step that was due before that stays.
 
     Args:
         acts: what was said about it, in any order.
@@ -158,7 +164,7 @@ def _left(card: RedCard, terms: Terms, taken: Sequence[Taken]) -> _Left:
 def _days(card: RedCard, acts: Sequence[Act], terms: Terms, left: _Left) -> Iterator[tuple[SupervisionStep, int, int]]:
     """Each step with its day, and the days counted by then."""
     day, counted = terms.zone.day(card.raised_at), left.counted
-    excused = list(_excused(acts, terms.zone))
+    excused = list(_excused(card, acts, terms.zone))
     stopped = _stops(acts, terms, day, None)
     for step, days in left.steps:
         while counted < days:
@@ -178,12 +184,26 @@ _FOR_EVER = 10**9
 """A day that no calendar has."""
 
 
-def _excused(acts: Sequence[Act], zone: Zone) -> Iterator[range]:
-    """The days on which an accepted reason holds from 00:00 on: they are not counted."""
+def _excused(card: RedCard, acts: Sequence[Act], zone: Zone) -> Iterator[range]:
+    """The days on which from 00:00 on a reason is accepted, or an extension granted that no limit has yet: they are not
+    counted."""
     for place, act in enumerate(acts):
-        if act.kind is ActKind.ACCEPTED:
-            again = (zone.day(one.at) for one in acts[place:] if one.kind is ActKind.REJECTED)
+        if excuses(act, card):
+            end = _ENDED_BY[act.kind]
+            again = (zone.day(one.at) for one in acts[place:] if one.kind is end)
             yield range(zone.day(act.at) + 1, next(again, _FOR_EVER) + 1)
+
+
+_ENDED_BY = {ActKind.ACCEPTED: ActKind.REJECTED, ActKind.GRANTED: ActKind.SETTLED}
+
+
+def excuses(act: Act, card: RedCard) -> bool:
+    """Whether a decision excuses a red card: a reason that was accepted since it is red, or an extension that was
+    granted by its limit."""
+    if act.kind is ActKind.ACCEPTED:
+        return act.at >= card.raised_at
+    due = card.held[0].due_at
+    return act.kind is ActKind.GRANTED and due is not None and act.at <= due
 
 
 def _stops(acts: Sequence[Act], terms: Terms, day: int, since: Instant | None) -> range:

@@ -2,7 +2,7 @@
 the steps. This module alone knows the fields of a `step`: those of `RecordedStep`.
 
 Of `replied` it reads `until`, the day (2021-10-11) by which the unit says that it will have completed; of `decided`
-`about` and `decision`. A decision whose event the gateway refuses (`not_in_force`) is none.
+`about`, `decision` and `withdraws`; of `in_force` and `not_in_force` `decision`, the number of a record.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from services.domain.results.published import Card
 from services.domain.supervision.steps import Act, ActKind, Taken
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.messaging.records.decisions import About
+from services.messaging.records.decisions import About, decision_of_outcome
 from services.messaging.records.fields import Unreadable, text, time_text, whole
 from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
 
@@ -106,16 +106,60 @@ class RecordedStep(NamedTuple):
         return Taken(self.step, read(self.raised_at), instant_of_time(self.due_at), recorded_at)
 
 
-_ON_REASONS: Final = {"accepted": ActKind.ACCEPTED, "rejected": ActKind.REJECTED}
+_DECISIONS: Final = {
+    (About.REASON, "accepted"): ActKind.ACCEPTED,
+    (About.REASON, "rejected"): ActKind.REJECTED,
+    (About.EXTENSION, "granted"): ActKind.GRANTED,
+    (About.EXTENSION, "refused"): ActKind.REFUSED,
+}
+_ENDED_BY: Final = {ActKind.ACCEPTED: ActKind.REJECTED, ActKind.GRANTED: ActKind.SETTLED}
+"""What a decision is turned into by its withdrawal, and by the gateway that refuses its event."""
 
 
-def act_of(record: LedgerRecord) -> Act | None:
-    """What a record says about a red card; None if it does not matter to the steps."""
-    kind = _kind(record.request)
-    if kind is None:
+class ActReader:
+    """Reads what records say about red cards, in the order of the ledger. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._decided: dict[int, ActKind] = {}
+        """Number of a record → the decision, of those that can come to an end."""
+
+    def take(self, record: LedgerRecord) -> Act | None:
+        """The next record of the ledger: what it says about a red card; None if it does not matter to the steps."""
+        kind = self._kind(record)
+        if kind is None:
+            return None
+        if record.request.kind is Kind.DECIDED and kind in _ENDED_BY:
+            self._decided[record.number] = kind
+        until = _day(record.request.body) if kind is ActKind.REPLIED else None
+        return Act(read(record.time), kind, until)
+
+    def _kind(self, record: LedgerRecord) -> ActKind | None:
+        body = record.request.body
+        match record.request.kind:
+            case Kind.REPLIED:
+                return ActKind.REPLIED
+            case Kind.ASKED:
+                return ActKind.ASKED
+            case Kind.DECIDED if body.get("about") == About.WITHDRAWAL:
+                return self._end_of(body.get("withdraws"))
+            case Kind.DECIDED:
+                return _decision(body)
+            case Kind.NOT_IN_FORCE:
+                return self._end_of(decision_of_outcome(record))
+            case Kind.IN_FORCE:
+                end = self._end_of(decision_of_outcome(record))
+                return end if end is ActKind.SETTLED else None
         return None
-    until = _day(record.request.body) if kind is ActKind.REPLIED else None
-    return Act(read(record.time), kind, until)
+
+    def _end_of(self, number: object) -> ActKind | None:
+        """What ends the decision of a record; None: that record is no decision that excuses anybody."""
+        decided = self._decided.get(number) if type(number) is int else None
+        return None if decided is None else _ENDED_BY[decided]
+
+
+def _decision(body: Mapping[str, Any]) -> ActKind | None:
+    about, decision = body.get("about"), body.get("decision")
+    return next((kind for made, kind in _DECISIONS.items() if made == (about, decision)), None)
 
 
 class OnRecord(NamedTuple):
@@ -134,9 +178,9 @@ class OnRecord(NamedTuple):
     @classmethod
     def of(cls, records: Iterable[LedgerRecord]) -> Self:
         """Of the valid records of a ledger."""
-        found = cls.nothing()
+        found, reader = cls.nothing(), ActReader()
         for record in records:
-            act = act_of(record)
+            act = reader.take(record)
             if act is not None:
                 found.acts.setdefault(record.request.subject, []).append(act)
             if record.request.kind is Kind.STEP:
@@ -144,30 +188,6 @@ class OnRecord(NamedTuple):
                     step = RecordedStep.read(record.request)
                     found.steps.setdefault(step.key, []).append(step.taken(read(record.time)))
         return found
-
-
-def _kind(request: Request) -> ActKind | None:
-    match request.kind:
-        case Kind.REPLIED:
-            return ActKind.REPLIED
-        case Kind.ASKED:
-            return ActKind.ASKED
-        case Kind.DECIDED:
-            return _decision(request.body)
-        case Kind.NOT_IN_FORCE:
-            return ActKind.REJECTED
-    return None
-
-
-def _decision(body: Mapping[str, Any]) -> ActKind | None:
-    match body.get("about"):
-        case About.REASON:
-            return _ON_REASONS.get(str(body.get("decision")))
-        case About.EXTENSION:
-            return ActKind.EXTENSION
-        case About.WITHDRAWAL:  # of an earlier decision: what it accepted is not accepted any more
-            return ActKind.REJECTED
-    return None
 
 
 def _day(body: Mapping[str, Any]) -> int | None:

@@ -40,7 +40,7 @@ def _steps(
     for times, cleared in _red(periods):
         due = times[0].due
         before = frozenset(step for step, missed in had if due is not None and missed == due)
-        for step, at in office.steps(Red(times[0].at, cleared, before), file, until):
+        for step, at in office.steps(Red(times[0].at, cleared, before, due=due), file, until):
             last = [time for time in times if time.at <= at][-1]
             had.add((step, last.due))
             yield step, at, last

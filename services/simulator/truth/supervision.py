@@ -13,8 +13,11 @@ _LONGEST = 4_000
 """Days after which nobody counts any more."""
 
 
-ENTRIES = ("accepted", "request", "extension", "rejected", "reply")
+ENTRIES = ("accepted", "request", "granted", "refused", "rejected", "reply", "settled")
 """In the order in which entries of the same instant are read."""
+
+
+DECISIONS = ("accepted", "rejected", "granted", "refused")
 
 
 class Said(NamedTuple):
@@ -34,6 +37,8 @@ class Red(NamedTuple):
     had: frozenset[SupervisionStep] = frozenset()
     given: Mapping[SupervisionStep, Instant] = {}
     """When steps of it were put on record, where that is known."""
+    due: Instant | None = None
+    """The limit that was missed."""
 
     def ends_by(self, at: Instant) -> bool:
         """Whether it is not red any more at an instant."""
@@ -57,7 +62,7 @@ class Office(NamedTuple):
             at = max(self.zone.midnight(today), red.raised)
             if at > until or red.ends_by(at):
                 return
-            if today > max(day, last_step) and self._counts(today, entries, max(day, last_step), last_step):
+            if today > max(day, last_step) and self._counts(today, red, entries, last_step):
                 counted += 1
             due = [step for step, days in left.items() if days <= counted]
             for step in due:
@@ -65,18 +70,31 @@ class Office(NamedTuple):
                 last_step = max(today, self.zone.day(red.given.get(step, at)))
                 yield step, at
 
-    def _counts(self, today: int, file: Sequence[Said], since: int, last_step: int) -> bool:
-        """Whether a day is worked, no reason is accepted, and nobody waits for the unit or for a decision."""
-        if not self.calendar.is_working(today):
+    def _counts(self, today: int, red: Red, file: Sequence[Said], last_step: int) -> bool:
+        """Whether a day is worked, the unit is not excused, and nobody waits for it or for a decision."""
+        if not self.calendar.is_working(today) or self._is_excused(today, red, file):
             return False
-        on_reasons = [one.what for one in file if one.what in ("accepted", "rejected") and self._day(one) < today]
-        if on_reasons[-1:] == ["accepted"]:
-            return False
+        since = max(self.zone.day(red.raised), last_step)
         for one in file:
             # the first entry since the last step for which anybody waits
             if self._day(one) >= last_step and self._waits(since + 1, one, file, or_later=True):
                 return not self._waits(today, one, file)
         return True
+
+    def _is_excused(self, today: int, red: Red, file: Sequence[Said]) -> bool:
+        """Whether by the entries of the days before a reason for this red card is accepted, or an extension was granted
+        by the limit and its event is still under way."""
+        reason = grant = False
+        for one in file:
+            if self._day(one) >= today:
+                break
+            if one.what in ("accepted", "rejected"):
+                reason = one.what == "accepted" and (reason or one.at >= red.raised)
+            if one.what == "settled":
+                grant = False
+            if one.what == "granted" and red.due is not None and one.at <= red.due:
+                grant = True
+        return reason or grant
 
     def _waits(self, day: int, one: Said, file: Sequence[Said], *, or_later: bool = False) -> bool:
         """Whether anybody waits on a day (or on a later one) because of an entry."""
@@ -93,7 +111,7 @@ class Office(NamedTuple):
         return False
 
     def _decided(self, request: Said, file: Sequence[Said]) -> int:
-        later = (one for one in file if one.at >= request.at and one.what in ("accepted", "rejected", "extension"))
+        later = (one for one in file if one.at >= request.at and one.what in DECISIONS)
         return min((self._day(one) for one in later), default=_LONGEST * 1_000)
 
     def _day(self, one: Said) -> int:
