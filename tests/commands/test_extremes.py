@@ -70,6 +70,7 @@ BASES = {
     "decide reason": "CASE accept --promise K06-1",
     "decide extension": "CASE refuse --promise K06-1",
     "decide withdraw": "1",
+    "decide again": "1",
     "orders list": "",
     "orders print": "2021-1 --out o.html",
     "contacts check": "",
