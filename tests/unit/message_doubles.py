@@ -55,7 +55,8 @@ class Doubles:
     mail_port: int
     desk: Desk
     clock: Clock
-    calls: Calls = field(default_factory=lambda: Calls(Patience(1.0, 0.5)))
+    calls: Calls = field(default_factory=lambda: Calls(Patience(5.0, 2.0)))
+    """Patient enough for a busy machine: what answers at once is not taken for slow."""
 
     def secrets(self) -> dict[str, str]:
         """Environment variable → secret, of every channel."""

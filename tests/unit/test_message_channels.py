@@ -166,11 +166,11 @@ def test_a_lost_answer_is_uncertain_whether_or_not_the_message_was_taken(
 
 
 @pytest.mark.parametrize("kind", WITH_KEYS)
-@pytest.mark.parametrize("mode", [Mode.LOST, Mode.BROKEN, Mode.SLOW])
+@pytest.mark.parametrize("mode", [Mode.LOST, Mode.BROKEN, pytest.param(Mode.SLOW, marks=pytest.mark.slow)])
 def test_inside_the_window_the_same_bytes_under_the_same_key_are_shown_once(
     doubles: Doubles, kind: str, mode: Mode
 ) -> None:
-    doubles.desk.faults.switch(kind, Fault(mode, times=1, seconds=2))
+    doubles.desk.faults.switch(kind, Fault(mode, times=1, seconds=6))
     rendered = doubles.channel(kind).render(MESSAGE)
     began = doubles.clock.now
     assert isinstance(doubles.channel(kind).send(rendered, KEY), Uncertain)
@@ -194,10 +194,11 @@ def test_the_window_of_a_work_notice_ends_at_midnight_in_shanghai(doubles: Doubl
         assert channel.window_seconds == pytest.approx(window * 3_600, abs=1)
 
 
+@pytest.mark.slow
 @every_kind
 def test_a_time_out_is_uncertain(doubles: Doubles, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.notifier.channels.email._CONFIRMATION_SECONDS", 0.4)
-    doubles.desk.faults.switch(kind, Fault(Mode.SLOW, seconds=1))
+    monkeypatch.setattr("services.notifier.channels.email._CONFIRMATION_SECONDS", 2.0)
+    doubles.desk.faults.switch(kind, Fault(Mode.SLOW, seconds=6))
     channel = doubles.channel(kind)
     assert isinstance(channel.send(channel.render(MESSAGE), KEY), Uncertain)
 
