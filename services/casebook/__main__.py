@@ -4,11 +4,9 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
 
-from fastapi import FastAPI, Response
 from kafka.errors import KafkaError
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from services.casebook.database import CasebookUnavailable, open_engine
 from services.casebook.index import Index
@@ -19,22 +17,10 @@ from services.domain.judging.judge import Judge
 from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
 from services.messaging.topics import CASE_EVENTS, partitions_of, topic_ids
 from services.runtime.exit_code import exit_code_of
-from services.runtime.http_server import add_health, run_with_http_server
+from services.runtime.http_server import metrics_app, run_with_http_server
 from services.runtime.settings import Settings, SettingsError, variable
 
 log = logging.getLogger("services.casebook")
-
-
-def casebook_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> FastAPI:
-    """Its metrics and its health; it is asked through its database."""
-    app = FastAPI(title="kpiwatch casebook", openapi_url=None)
-
-    @app.get("/metrics")
-    def scrape() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    add_health(app, "topics", alive, ready)
-    return app
 
 
 def serve(settings: Settings, judge: Judge) -> None:
@@ -49,7 +35,7 @@ def serve(settings: Settings, judge: Judge) -> None:
         registry.register(KeeperMetrics(keeper, index))
         ending = threading.Event()
         thread = threading.Thread(target=keeper.run, args=(ending,), name="keeper", daemon=True)
-        app = casebook_app(registry, thread.is_alive, lambda: keeper.ready)
+        app = metrics_app("casebook", "topics", registry, thread.is_alive, lambda: keeper.ready)
         run_with_http_server(thread, ending, app, settings.host, settings.casebook_port)
     index.close()
 

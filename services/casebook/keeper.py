@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -17,7 +16,7 @@ from services.casebook.index import SETTLED_AT_ONCE, Index, OtherWriter
 from services.messaging.reader import Record, TopicReader
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS
 from services.metric_names import casebook_metrics as metrics
-from services.metric_names.metrics import Metric
+from services.metric_names.families import counter, gauge
 
 log = logging.getLogger(__name__)
 
@@ -121,26 +120,8 @@ class KeeperMetrics(Collector):
     def collect(self) -> Iterable[Family]:
         """What a scrape gets."""
         keeper, index = self._keeper, self._index
-        yield _counter(metrics.INDEXED, {(): index.indexed})
-        yield _counter(metrics.UNREADABLE, {(topic,): index.unreadable.get(topic, 0) for topic in TOPICS})
-        yield _gauge(metrics.LAG, {(topic,): count for topic, count in keeper.reader.lag.items()})
-        yield _gauge(metrics.READY, {(): int(keeper.ready)})
-        yield _gauge(metrics.COMPLETE, {(): keeper.complete_at / _SECOND_US})
-
-
-_Figures = dict[tuple[str, ...], float]
-
-
-def _counter(metric: Metric, figures: _Figures) -> Family:
-    family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.documentation, labels=metric.labels)
-    return _filled(family, figures)
-
-
-def _gauge(metric: Metric, figures: _Figures) -> Family:
-    return _filled(GaugeMetricFamily(metric.name, metric.documentation, labels=metric.labels), figures)
-
-
-def _filled(family: CounterMetricFamily | GaugeMetricFamily, figures: _Figures) -> Family:
-    for labels, figure in figures.items():
-        family.add_metric(labels, figure)
-    return family
+        yield counter(metrics.INDEXED, {(): index.indexed})
+        yield counter(metrics.UNREADABLE, {(topic,): index.unreadable.get(topic, 0) for topic in TOPICS})
+        yield gauge(metrics.LAG, {(topic,): count for topic, count in keeper.reader.lag.items()})
+        yield gauge(metrics.READY, {(): int(keeper.ready)})
+        yield gauge(metrics.COMPLETE, {(): keeper.complete_at / _SECOND_US})

@@ -5,13 +5,11 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
-from fastapi import FastAPI, Response
 from kafka.errors import KafkaError
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
@@ -27,10 +25,10 @@ from services.ledger.writer import producer_of, send_all
 from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
 from services.messaging.topics import CASE_VERDICTS, LEDGER, LEDGER_REQUESTS, end_of, topic_ids
 from services.metric_names import ledger_metrics as metrics
-from services.metric_names.metrics import Metric
+from services.metric_names.families import counter, gauge
 from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
-from services.runtime.http_server import add_health, run_with_http_server
+from services.runtime.http_server import metrics_app, run_with_http_server
 from services.runtime.settings import Settings
 
 log = logging.getLogger("services.ledger")
@@ -74,7 +72,7 @@ def _run(settings: Settings, keeper: Keeper, figures: "KeeperMetrics") -> None:
     else:
         log.warning("KPIWATCH_OPERATIONS_KEYS names no file of keys: what is decided does not come into force")
     thread = threading.Thread(target=keeper.run, args=(ending,), name="keeper", daemon=True)
-    app = keeper_app(registry, thread.is_alive, lambda: keeper.ready)
+    app = metrics_app("ledger", "ledger", registry, thread.is_alive, lambda: keeper.ready)
     run_with_http_server(thread, ending, app, settings.host, settings.ledger_port)
 
 
@@ -98,18 +96,6 @@ def _refuse_cut(bootstrap: str, place: Place) -> None:
         )
 
 
-def keeper_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> FastAPI:
-    """Its metrics and its health."""
-    app = FastAPI(title="kpiwatch ledger", openapi_url=None)
-
-    @app.get("/metrics")
-    def scrape() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    add_health(app, "ledger", alive, ready)
-    return app
-
-
 class KeeperMetrics(Collector):
     """The metrics of the process."""
 
@@ -121,34 +107,16 @@ class KeeperMetrics(Collector):
     def collect(self) -> Iterable[Family]:
         """What a scrape gets."""
         keeper = self._keeper
-        yield _gauge(metrics.NUMBER, {(): keeper.number})
-        yield _gauge(metrics.READY, {(): int(keeper.ready)})
-        yield _gauge(metrics.CHECKPOINT, {(): keeper.checkpoint_at})
-        yield _gauge(metrics.UNCOVERED, {(): keeper.uncovered})
-        yield _gauge(metrics.LAG, {(topic,): count for topic, count in self._inputs.lag.items()})
+        yield gauge(metrics.NUMBER, {(): keeper.number})
+        yield gauge(metrics.READY, {(): int(keeper.ready)})
+        yield gauge(metrics.CHECKPOINT, {(): keeper.checkpoint_at})
+        yield gauge(metrics.UNCOVERED, {(): keeper.uncovered})
+        yield gauge(metrics.LAG, {(topic,): count for topic, count in self._inputs.lag.items()})
         since = keeper.waiting_since
-        yield _gauge(metrics.WAITING, {(): 0 if since is None else max(0.0, time.time() - since)})
-        yield _gauge(metrics.REFUSED, {(): keeper.decisions_refused})
-        yield _counter(metrics.VOID, {(): self._ledger.void})
-        yield _counter(metrics.UNREADABLE, {(topic,): count for topic, count in keeper.unreadable.items()})
-
-
-_Figures = dict[tuple[str, ...], float]
-
-
-def _counter(metric: Metric, figures: _Figures) -> Family:
-    family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.documentation, labels=metric.labels)
-    return _filled(family, figures)
-
-
-def _gauge(metric: Metric, figures: _Figures) -> Family:
-    return _filled(GaugeMetricFamily(metric.name, metric.documentation, labels=metric.labels), figures)
-
-
-def _filled(family: CounterMetricFamily | GaugeMetricFamily, figures: _Figures) -> Family:
-    for labels, figure in figures.items():
-        family.add_metric(labels, figure)
-    return family
+        yield gauge(metrics.WAITING, {(): 0 if since is None else max(0.0, time.time() - since)})
+        yield gauge(metrics.REFUSED, {(): keeper.decisions_refused})
+        yield counter(metrics.VOID, {(): self._ledger.void})
+        yield counter(metrics.UNREADABLE, {(topic,): count for topic, count in keeper.unreadable.items()})
 
 
 def run() -> None:

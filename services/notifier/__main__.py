@@ -146,7 +146,6 @@ class Notifier:
             is_open=lambda unit: self._working_time.is_open(self._now(), unit),
             is_quiet=self._is_quiet,
             now=self._real.epoch,
-            last_resort=self._contacts.file,
         )
 
     def _is_quiet(self, recipient: str) -> bool:

@@ -43,8 +43,6 @@ class Surroundings:
     """Id of a recipient → whether it is only disturbed by what is urgent now."""
     now: Callable[[], float]
     """Real seconds since 1970."""
-    last_resort: Channel | None = None
-    """What has the notices that no channel of their recipient takes."""
 
 
 @dataclass(slots=True)
@@ -204,12 +202,9 @@ class Courier:
         return request
 
     def _channels(self, recipient: str) -> dict[str, Channel]:
-        """Those of a recipient in their order, and the last resort."""
+        """Those of a recipient in their order."""
         found = self._around.recipient(recipient)
-        channels = dict(found.channels) if found is not None else {}
-        if self._around.last_resort is not None:
-            channels[LAST_WAY] = self._around.last_resort
-        return channels
+        return dict(found.channels) if found is not None else {}
 
     # ---- in a thread -----------------------------------------------------------------------------------------
     def _not_sent(self, errand: Errand, attempt: int) -> _Returned:

@@ -36,10 +36,6 @@ class Recipient(Protocol):
 class Contacts(Protocol):
     """The recipients of all units."""
 
-    @property
-    def file(self) -> Channel:
-        """What has the notices that no channel of their recipient takes."""
-
     def recipients(self, unit: str) -> Sequence[Recipient]:
         """Who gets the notices of a unit, or of the operations centre. Never empty."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 
 def add_health(app: FastAPI, reads: str, alive: Callable[[], bool], ready: Callable[[], bool]) -> None:
@@ -23,6 +24,21 @@ def add_health(app: FastAPI, reads: str, alive: Callable[[], bool], ready: Calla
     @app.get("/-/ready")
     def is_ready() -> Response:
         return _answer(alive() and ready(), "ready", f"still reading the {reads} from their beginning")
+
+
+def metrics_app(
+    name: str, reads: str, registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]
+) -> FastAPI:
+    """The HTTP side of a process that has nothing but metrics and health. `name`: of the process; the others are those
+    of `add_health`."""
+    app = FastAPI(title=f"kpiwatch {name}", openapi_url=None)
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    add_health(app, reads, alive, ready)
+    return app
 
 
 def _answer(yes: bool, good: str, bad: str) -> Response:

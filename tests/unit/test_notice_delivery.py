@@ -25,6 +25,7 @@ from services.notifier.due_notices import Pace as Collecting
 from services.notifier.notice_state import NoticeState, state_of
 from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
 from services.notifier.notice_text import NoticeTexts, message_of
+from services.notifier.recipients import LAST_WAY
 from services.runtime.settings import Settings
 from tests.unit.ledger_world import LedgerWorld
 from tests.unit.test_notices import AtOnce
@@ -83,6 +84,14 @@ class Office:
         self.open, self.quiet = True, False
         self.notifiers = [Process(self, "notifier/a/1")]
 
+    def recipient(self, id: str) -> To | None:
+        """The recipient of an id, with the last way where the office has one."""
+        found = self.to if id == self.to.id else self.others.get(id)
+        if self.resort is None:
+            return found
+        channels = found.channels if found is not None else ()
+        return To(id, (*channels, (LAST_WAY, self.resort)))
+
     def notify(self, *subjects: str, urgent: bool = False, to: str = "") -> int:
         """The number of a new notice about these subjects."""
         contents = [{"id": one, "family": one, "status": "raised"} for one in subjects]
@@ -109,12 +118,11 @@ class Process:
         self.ledger = office.world.client()
         self.asked = Asked(self.ledger)
         around = Surroundings(
-            recipient=lambda id: office.to if id == office.to.id else office.others.get(id),
+            recipient=office.recipient,
             message=lambda notice: message_of(notice, "https://desk.example"),
             is_open=lambda unit: office.open,
             is_quiet=lambda recipient: office.quiet,
             now=lambda: office.seconds,
-            last_resort=office.resort,
         )
         self.courier = Courier(self.state, around, Ids(writer), Pace())
 
