@@ -39,6 +39,7 @@ from services.notifier import courier, journal
 from services.notifier.channels.message import FOR_EVER, Accepted, Message, Outcome, Retry, Uncertain
 from services.notifier.due_notices import AlertmanagerAway
 from services.notifier.notice_subject import Alert, Numbering, alert_id, card_id, mirrored_card
+from services.notifier.recipients import LAST_WAY
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from tests.unit.ledger_world import LedgerWorld
@@ -206,14 +207,14 @@ class Book:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.file = world.file
 
     def recipients(self, unit: str) -> tuple[Addressee, ...]:
         return (self.recipient(f"{unit}/duty"),)
 
     def recipient(self, id: str) -> Addressee:
         without = id.startswith(UNITS[1])
-        return Addressee(id, (("robot", self.world.without_keys if without else self.world.with_keys),))
+        robot = self.world.without_keys if without else self.world.with_keys
+        return Addressee(id, (("robot", robot), (LAST_WAY, self.world.file)))
 
 
 class AtOnce(Executor):
