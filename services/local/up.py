@@ -1,8 +1,8 @@
 """`kpiwatch up`: starts the whole system on this machine and runs it until Ctrl-C. The data stays.
 
 Starts in order: Kafka, its topics, gateway, feed, stream workers, exporter, ledger, notifier, casebook, desk,
-Alertmanager, Prometheus. Ends in the opposite order, by pid. Should it die itself, its parts go on; the next `up` or `up --forget`
-ends them first.
+Alertmanager, Prometheus. Ends in the opposite order, by pid. Should it die itself, its parts go on; the next `up` or
+`up --forget` ends them first.
 """
 
 import contextlib
