@@ -290,13 +290,13 @@ class Judge:
         """Of the misses whose end is confirmed: what arrived after the decision and waits for one of its own, since the
         case would be missed without it."""
         found: dict[Identity, tuple[Fact, ...]] = {}
-        for case in cases if any(case.confirmed for case in cases) else ():
-            for (kpi, cycle), miss in missed.items():
-                decisions = case.confirmed.get(id_of(kpi), ()) if cycle == case.cycle else ()
-                says = partial(self._standing, (kpi, cycle))
-                waiting = undecided(self.as_it_counts(facts), decisions, miss.ended_by, now, says)
-                if waiting:
-                    found[kpi, cycle] = waiting
+        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
+        for (kpi, cycle), miss in missed.items() if confirmed else ():
+            decisions = confirmed.get(cycle, {}).get(id_of(kpi), ())
+            says = partial(self._standing, (kpi, cycle))
+            waiting = undecided(self.as_it_counts(facts), decisions, miss.ended_by, now, says)
+            if waiting:
+                found[kpi, cycle] = waiting
         return found
 
     def _standing(self, identity: Identity, facts: Sequence[Fact], at: Instant) -> Standing | None:

@@ -1,6 +1,7 @@
 """What is reported after the operations centre has decided: it needs a decision of its own.
 
-After a late entry was confirmed, its stop is corrected to a time after the limit, and back. After a reason was
+After a late entry was confirmed, its stop is corrected to a time after the limit, and back. Or another stop or a
+withdrawal is reported that nobody had seen, and then the one that was confirmed is struck out. After a reason was
 accepted, the stop is corrected to a later time.
 """
 
@@ -22,10 +23,10 @@ def change_after_decision(case: CaseHistory, rng: Random, end: Instant | None) -
     confirmed, justified = case.points.get("confirmed"), case.points.get("justified")
     if confirmed is not None:
         at = confirmed.received + int(HOUR_US + rng.random() * 3 * DAY_US) // SECOND * SECOND
-        later = max(stop.time, case.due) + DAY_US
-        _correct(case, stop, later, at, end, "x1")
-        if rng.random() < 0.7:
-            _correct(case, stop, stop.time, at + int(rng.random() * 2 * DAY_US) // SECOND * SECOND + HOUR_US, end, "x2")
+        if rng.random() < 0.5:
+            _replace_stop(case, stop, at, rng, end)
+        else:
+            _move_stop(case, stop, at, rng, end)
     elif justified is not None:
         seen = max(stop.received, justified.received) + HOUR_US
         data = {**(justified.data or {})}
@@ -33,6 +34,38 @@ def change_after_decision(case: CaseHistory, rng: Random, end: Instant | None) -
         again.id = f"{justified.id}a"
         case.events.append(again)
         _correct(case, stop, stop.time + 3 * DAY_US, seen + 2 * DAY_US, end, "x1")
+
+
+def _move_stop(case: CaseHistory, stop: SimulatedEvent, at: Instant, rng: Random, end: Instant | None) -> None:
+    """The stop is corrected to a time after the limit, and often back."""
+    assert case.due is not None
+    _correct(case, stop, max(stop.time, case.due) + DAY_US, at, end, "x1")
+    if rng.random() < 0.7:
+        _correct(case, stop, stop.time, at + int(rng.random() * 2 * DAY_US) // SECOND * SECOND + HOUR_US, end, "x2")
+
+
+def _replace_stop(case: CaseHistory, stop: SimulatedEvent, at: Instant, rng: Random, end: Instant | None) -> None:
+    """Another end is reported, of about the same time, and some hours later the stop is mostly struck out. Sometimes
+    the operations centre decides again in between, or afterwards."""
+    struck = at + int(HOUR_US + rng.random() * 10 * HOUR_US) // SECOND * SECOND
+    if end is not None and struck + DAY_US >= end:
+        return
+    kind, data = ("case.withdrawn", {"reason": "applicant withdrew"}) if rng.random() < 0.3 else (stop.type, stop.data)
+    time = stop.time + rng.randrange(-3_600, 3_600) * SECOND
+    other = SimulatedEvent(kind, time, stop.source, data, delays=(0, at - time))
+    other.id = f"{stop.id}y"
+    case.events.append(other)
+    if rng.random() < 0.8:
+        strike = SimulatedEvent("correction", struck, stop.source, {"of": stop.id, "event": None}, delays=(0, SECOND))
+        strike.id = f"{stop.id}x1"
+        case.events.append(strike)
+    if rng.random() < 0.4:
+        decided = case.points["confirmed"]
+        again = struck + rng.choice((-HOUR_US // 2, HOUR_US))
+        answer = {**(decided.data or {}), "decision": rng.choice(("accepted", "accepted", "rejected"))}
+        second = SimulatedEvent("case.confirmed", again, OPERATIONS, answer, delays=(0, SECOND))
+        second.id = f"{decided.id}a"
+        case.events.append(second)
 
 
 def _stop(case: CaseHistory) -> SimulatedEvent | None:
