@@ -12,6 +12,7 @@ from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, SECOND, SimulatedEvent
 from services.simulator.stories.timing import HOUR_US
 
+_STOPS = ("case.completed", "case.milestone")
 _DECISIONS = ("case.confirmed", "case.justified")
 
 
@@ -24,7 +25,7 @@ def change_after_decision(case: CaseHistory, rng: Random, end: Instant | None) -
     if confirmed is not None:
         at = confirmed.received + int(HOUR_US + rng.random() * 3 * DAY_US) // SECOND * SECOND
         if rng.random() < 0.5:
-            _replace_stop(case, stop, at, rng, end)
+            _replace_stop(case, confirmed, at, rng, end)
         else:
             _move_stop(case, stop, at, rng, end)
     elif justified is not None:
@@ -44,34 +45,41 @@ def _move_stop(case: CaseHistory, stop: SimulatedEvent, at: Instant, rng: Random
         _correct(case, stop, stop.time, at + int(rng.random() * 2 * DAY_US) // SECOND * SECOND + HOUR_US, end, "x2")
 
 
-def _replace_stop(case: CaseHistory, stop: SimulatedEvent, at: Instant, rng: Random, end: Instant | None) -> None:
-    """Another end is reported, of about the same time, and some hours later the stop is mostly struck out. Sometimes
-    the operations centre decides again in between, or afterwards."""
+def _replace_stop(
+    case: CaseHistory, confirmed: SimulatedEvent, at: Instant, rng: Random, end: Instant | None
+) -> None:
+    """Another end is reported, of about the same time as one that was seen, and that is mostly struck out some hours
+    later. Sometimes the operations centre decides again in between, or afterwards."""
+    seen = [event for event in case.events if event.type in _STOPS and event.received <= confirmed.time]
     struck = at + int(HOUR_US + rng.random() * 10 * HOUR_US) // SECOND * SECOND
-    if end is not None and struck + DAY_US >= end:
+    if not seen or (end is not None and struck + DAY_US >= end):
         return
-    kind, data = ("case.withdrawn", {"reason": "applicant withdrew"}) if rng.random() < 0.3 else (stop.type, stop.data)
+    stop = max(seen, key=lambda event: (event.type == "case.completed", event.time))
+    withdrawn = rng.random() < 0.3
+    kind, data = ("case.withdrawn", {"reason": "applicant withdrew"}) if withdrawn else (stop.type, stop.data)
     time = stop.time + rng.randrange(-3_600, 3_600) * SECOND
     other = SimulatedEvent(kind, time, stop.source, data, delays=(0, at - time))
-    other.id = f"{stop.id}y"
-    case.events.append(other)
+    case.events.append(_named(other, f"{stop.id}y"))
     if rng.random() < 0.8:
-        strike = SimulatedEvent("correction", struck, stop.source, {"of": stop.id, "event": None}, delays=(0, SECOND))
-        strike.id = f"{stop.id}x1"
-        case.events.append(strike)
+        strike = {"of": stop.id, "event": None}
+        correction = SimulatedEvent("correction", struck, stop.source, strike, delays=(0, SECOND))
+        case.events.append(_named(correction, f"{stop.id}x1"))
     if rng.random() < 0.4:
-        decided = case.points["confirmed"]
-        again = struck + rng.choice((-HOUR_US // 2, HOUR_US))
-        answer = {**(decided.data or {}), "decision": rng.choice(("accepted", "accepted", "rejected"))}
-        second = SimulatedEvent("case.confirmed", again, OPERATIONS, answer, delays=(0, SECOND))
-        second.id = f"{decided.id}a"
-        case.events.append(second)
+        answer = {**(confirmed.data or {}), "decision": rng.choice(("accepted", "accepted", "rejected"))}
+        decided = struck + rng.choice((-HOUR_US // 2, HOUR_US))
+        again = SimulatedEvent("case.confirmed", decided, OPERATIONS, answer, delays=(0, SECOND))
+        case.events.append(_named(again, f"{confirmed.id}a"))
+
+
+def _named(event: SimulatedEvent, name: str) -> SimulatedEvent:
+    event.id = name
+    return event
 
 
 def _stop(case: CaseHistory) -> SimulatedEvent | None:
     """The event after which nothing else happens that a unit reports: a completion, or a milestone without one."""
     reported = [event for event in case.events if event.source != OPERATIONS and event.type != "case.rated"]
-    stops = [event for event in reported if event.type in ("case.completed", "case.milestone")]
+    stops = [event for event in reported if event.type in _STOPS]
     return max(stops, key=lambda event: event.time, default=None)
 
 
