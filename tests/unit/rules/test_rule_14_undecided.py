@@ -1,11 +1,17 @@
 """rule 14: what arrives after a decision on a late entry, and without which the case would be missed, waits."""
 
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.domain.intake.facts import Fact
 from services.domain.judging.judgement import Outcome
+from services.domain.time.zone import DAY_US
 from tests.unit.cases import (
     NO_FEE,
+    ZONE,
     accepted,
     at,
     completed,
@@ -32,6 +38,7 @@ from tests.unit.cases import (
 )
 
 WATER = judge_of(promise(clock_stops=("hearing",), extension_moves_limit=True))
+SOFT = judge_of(promise(strength="soft", clock_stops=("hearing",), extension_moves_limit=True))
 START = accepted("2021-09-16T09:00")  # until the end of 2021-09-23
 DONE = completed("2021-09-22T09:00", received="2021-09-27T09:00")
 END = "2021-11-20"
@@ -246,3 +253,81 @@ def test_a_second_report_of_a_duty_does_not_stand_in_for_the_first() -> None:
     assert judgement(judge, facts, END).outcome is Outcome.MET
     facts.append(correction("2021-10-12T09:00", first, None))
     assert judgement(judge, facts, END).outcome is Outcome.LATE_ENTRY
+
+
+# ---- in general ----------------------------------------------------------------------------------------------
+MINUTES = st.integers(0, 6 * 24 * 60)
+
+
+@st.composite
+def helps(draw: st.DrawFn) -> list[Fact]:
+    """What may help a case: each happened in the first six days, and arrives some days after the decision."""
+    found: list[Fact] = []
+    for n in range(draw(st.integers(0, 4))):
+        happened = ZONE.text(at("2021-09-16T10:00") + draw(MINUTES) * 60_000_000)[:16]
+        arrived = ZONE.text(at("2021-10-09T09:00") + draw(MINUTES) * 60_000_000)[:16]
+        envelope: dict[str, Any] = {"id": f"help-{n}", "received": arrived}
+        match draw(st.sampled_from(("suspended", "resumed", "completed", "withdrawn", "extended", "moved", "rated"))):
+            case "suspended":
+                found.append(suspended(happened, **envelope))
+            case "resumed":
+                found.append(resumed(happened, **envelope))
+            case "completed":
+                found.append(completed(happened, **envelope))
+            case "withdrawn":
+                found.append(withdrawn(happened, **envelope))
+            case "extended":
+                found.append(extended(happened, 5, **envelope))
+            case "moved":
+                found.append(correction(arrived, START, accepted(happened), id=f"help-{n}"))
+            case _:
+                found.append(rated(happened, 5, **envelope))
+    return found
+
+
+STRUCK_LAST = correction("2021-11-01T09:00", DONE, None, id="struck")
+
+
+@settings(max_examples=60, deadline=None)
+@given(helps())
+def test_nothing_that_nobody_decided_on_stands_in_for_what_was_confirmed(later: list[Fact]) -> None:
+    found = outcome(WATER, [*DECIDED, *later, STRUCK_LAST], END)
+    assert found not in (Outcome.MET, Outcome.WITHDRAWN)
+
+
+@settings(max_examples=60, deadline=None)
+@given(helps(), st.booleans(), st.integers(0, 40))
+def test_a_decision_makes_of_a_late_entry_what_the_facts_say_and_changes_nothing_else(
+    later: list[Fact], is_struck: bool, days: int
+) -> None:
+    facts = [START, DONE, *later, *([STRUCK_LAST] if is_struck else [])]
+    without = outcome(WATER, facts, END)
+    through = ZONE.text(at("2021-09-27T09:00") + days * DAY_US)[:16]
+    decided = outcome(WATER, [*facts, on(through, "2021-11-15T09:00")], END)
+    known = WATER.judge_cases(WATER.cases(in_order(facts)), at(END))
+    said = [each.outcome for each in known if each.kpi == "P"][0]
+    assert decided in ((without, said) if without is Outcome.LATE_ENTRY else (without,))
+    if through >= "2021-11-01T09:00":
+        assert decided is said
+
+
+@settings(max_examples=60, deadline=None)
+@given(helps(), st.integers(0, 40), st.integers(0, 10))
+def test_who_has_seen_more_confirms_no_less(later: list[Fact], days: int, more: int) -> None:
+    def decided(days: int) -> Outcome | None:
+        through = ZONE.text(at("2021-09-27T09:00") + days * DAY_US)[:16]
+        return outcome(WATER, [START, DONE, *later, STRUCK_LAST, on(through, "2021-11-15T09:00")], END)
+
+    if decided(days) is not Outcome.LATE_ENTRY:
+        assert decided(days + more) is not Outcome.LATE_ENTRY
+
+
+@settings(max_examples=60, deadline=None)
+@given(helps(), st.integers(1, 30))
+def test_nothing_that_nobody_had_seen_excuses_a_later_completion(later: list[Fact], days: int) -> None:
+    """Late by 4 days when the reason was accepted, and later after a correction."""
+    late = completed("2021-09-27T09:00")
+    excused = [START, late, justified("2021-09-28T09:00", "accepted", cycle=1, through="2021-09-27T09:00")]
+    moved = completed(ZONE.text(late.time + days * DAY_US)[:16])
+    facts = [*excused, *later, correction("2021-11-01T09:00", late, moved, id="moved")]
+    assert outcome(SOFT, facts, END) is not Outcome.JUSTIFIED
