@@ -42,21 +42,9 @@ class Reasons:
     def _is_worse(self, promise: str, decision: Decision, case: Case, facts: Sequence[Fact], cycles: Cycles) -> bool:
         """Whether a case that was closed is open again, or worse than it was by what the deciders had seen, without
         what has helped it since; or whether they had seen nothing of this cycle."""
-        through = decision.through
-        later = [fact for fact in facts if fact.received > through and fact.type not in DECISIONS]
-        if not later:
-            return False
-        said = _Said(self._kinds.get(promise, ()), case.cycle, through, cycles)
-        seen = [fact for fact in facts if fact.received <= through]
-        if len(later) == len(facts) or not said.has_cycle(seen):
-            return True
-        then = said.how_late(seen)
-        if then is None:
-            return False
-        if said.is_worse(facts, then):
-            return True
-        helps = [fact for fact in later if not is_of_the_centre(fact) and said.helps([*seen, fact], then)]
-        return bool(helps) and said.is_worse([fact for fact in facts if fact not in helps], then)
+        later = [fact for fact in facts if fact.received > decision.through and fact.type not in DECISIONS]
+        said = _Said(self._kinds.get(promise, ()), case.cycle, decision.through, cycles)
+        return bool(later) and said.became_worse(facts, later)
 
 
 class _Said(NamedTuple):
@@ -67,11 +55,27 @@ class _Said(NamedTuple):
     through: Instant
     cycles: Cycles
 
-    def has_cycle(self, facts: Sequence[Fact]) -> bool:
+    def became_worse(self, facts: Sequence[Fact], later: Sequence[Fact]) -> bool:
+        """Whether the case that the deciders had seen is worse, also without what has helped it `later`; or whether
+        they had seen nothing of it."""
+        seen = [fact for fact in facts if fact.received <= self.through]
+        if not self._has_cycle(seen):
+            return True
+        then = self._how_late(seen)
+        if then is None:
+            return False
+        return self._is_worse(facts, then) or self._is_worse_without_help(facts, later, then)
+
+    def _is_worse_without_help(self, facts: Sequence[Fact], later: Sequence[Fact], then: HowLate) -> bool:
+        seen = [fact for fact in facts if fact.received <= self.through]
+        helps = [fact for fact in later if not is_of_the_centre(fact) and self._helps([*seen, fact], then)]
+        return bool(helps) and self._is_worse([fact for fact in facts if fact not in helps], then)
+
+    def _has_cycle(self, facts: Sequence[Fact]) -> bool:
         """Whether there is such a cycle, and anything of it beside decisions."""
         return any(fact.type not in DECISIONS for fact in facts) and self.cycle <= len(self.cycles(facts))
 
-    def how_late(self, facts: Iterable[Fact]) -> HowLate | None:
+    def _how_late(self, facts: Iterable[Fact]) -> HowLate | None:
         """How late it is closed; None while it is open, or none of the promise's."""
         cases = self.cycles(sorted(facts, key=contract_order))
         return self._closed(cases[self.cycle - 1]) if self.cycle <= len(cases) else None
@@ -85,12 +89,12 @@ class _Said(NamedTuple):
                     return HowLate.of(kind.promise, case, each)
         return None
 
-    def is_worse(self, facts: Iterable[Fact], then: HowLate) -> bool:
+    def _is_worse(self, facts: Iterable[Fact], then: HowLate) -> bool:
         """Whether it is open, or later than it was."""
-        now = self.how_late(facts)
+        now = self._how_late(facts)
         return now is None or now.is_worse_than(then)
 
-    def helps(self, facts: Iterable[Fact], then: HowLate) -> bool:
+    def _helps(self, facts: Iterable[Fact], then: HowLate) -> bool:
         """Whether it is less late by these facts than it was."""
-        now = self.how_late(facts)
+        now = self._how_late(facts)
         return now is not None and then.is_worse_than(now) and not now.is_worse_than(then)

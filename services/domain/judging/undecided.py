@@ -28,6 +28,11 @@ class Standing(NamedTuple):
     """Its clock has not stopped; it may be overdue."""
     how_late: HowLate
 
+    @property
+    def is_within_limit(self) -> bool:
+        """Whether it is open, and no miss."""
+        return self.is_open and not self.is_missed
+
     @classmethod
     def of(cls, promise: CasePromise, case: Case, judgement: Judgement) -> "Standing":
         """That of a judgement."""
@@ -81,7 +86,7 @@ class _Kept:
                 self._facts, standing = more, after
             else:
                 self._left_out.append(fact)
-        if standing is not None and standing.is_open and not standing.is_missed:
+        if standing is not None and standing.is_within_limit:
             self._facts += self._left_out
             self._left_out.clear()
 
@@ -108,10 +113,10 @@ class _Kept:
 def _makes_worse(before: Standing | None, after: Standing | None) -> bool:
     """Whether a fact counts that turns one into the other: it makes a closed case worse. While the case is open within
     its limit, whatever is reported counts."""
-    if before is not None and before.is_open and not before.is_missed:
-        return True
-    if after is None or (before is not None and before.is_missed):
-        return after is not None and after.is_missed
-    if before is None or after.is_missed or after.is_open:
-        return True
-    return after.how_late.is_worse_than(before.how_late)
+    if before is None:
+        return after is not None
+    if before.is_within_limit or after is None:
+        return before.is_within_limit
+    if before.is_missed or after.is_missed:
+        return after.is_missed
+    return after.is_open or after.how_late.is_worse_than(before.how_late)

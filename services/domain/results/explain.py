@@ -169,7 +169,7 @@ def _code(signal: Judgement) -> str:
 
 
 def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
-    judge, known, opinion, now = judged
+    judge, _, opinion, now = judged
     promise = version_that_judged(judge, judgement, now)
     limit, ended_by, counted = None, EndedBy.NOTHING, None
     extensions: Sequence[tuple[Extension, str]] = ()
@@ -184,9 +184,7 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
         counted = account(clock, judge.law, case, (start, end), pauses)
     identity = judgement.kpi, judgement.cycle
     turned = identity in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
-    missed = judge.before(known)[0] if turned else {}
-    turned_by = _turned_by(judged, missed, identity) if turned else ()
-    missed_limit = missed[identity].judgement.due if identity in missed else None
+    turned_by, missed_limit = _turning(judged, identity) if turned else ((), None)
     missing = _missing(promise, case, judge.law) if judgement.outcome is Outcome.UNCLASSIFIED else ()
     amounts = () if missing else _amounts(promise, judgement, case, now)
     return Explained(
@@ -252,6 +250,13 @@ def _pauses(clock: CaseClock, promise: CasePromise, case: Case, start: Instant, 
         reading = clock.read(case, start, stop)
         return reading.pauses if reading is not None else ()
     return clock.pauses(case, start, stop)
+
+
+def _turning(judged: _Judged, identity: Identity) -> tuple[tuple[Fact, ...], Instant | None]:
+    """What turned a miss, and the limit that had passed by what was known when it was missed last."""
+    missed = judged.judge.before(judged.known)[0]
+    due = missed[identity].judgement.due if identity in missed else None
+    return _turned_by(judged, missed, identity), due
 
 
 def _turned_by(judged: _Judged, missed: Missed, identity: Identity) -> tuple[Fact, ...]:

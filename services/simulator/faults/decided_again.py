@@ -45,9 +45,7 @@ def _move_stop(case: CaseHistory, stop: SimulatedEvent, at: Instant, rng: Random
         _correct(case, stop, stop.time, at + int(rng.random() * 2 * DAY_US) // SECOND * SECOND + HOUR_US, end, "x2")
 
 
-def _replace_stop(
-    case: CaseHistory, confirmed: SimulatedEvent, at: Instant, rng: Random, end: Instant | None
-) -> None:
+def _replace_stop(case: CaseHistory, confirmed: SimulatedEvent, at: Instant, rng: Random, end: Instant | None) -> None:
     """Another end is reported, of about the same time as one that was seen, and that is mostly struck out some hours
     later. Sometimes the operations centre decides again in between, or afterwards."""
     seen = [event for event in case.events if event.type in _STOPS and event.received <= confirmed.time]
@@ -65,10 +63,13 @@ def _replace_stop(
         correction = SimulatedEvent("correction", struck, stop.source, strike, delays=(0, SECOND))
         case.events.append(_named(correction, f"{stop.id}x1"))
     if rng.random() < 0.4:
-        answer = {**(confirmed.data or {}), "decision": rng.choice(("accepted", "accepted", "rejected"))}
-        decided = struck + rng.choice((-HOUR_US // 2, HOUR_US))
-        again = SimulatedEvent("case.confirmed", decided, OPERATIONS, answer, delays=(0, SECOND))
-        case.events.append(_named(again, f"{confirmed.id}a"))
+        case.events.append(_decided_again(confirmed, struck + rng.choice((-HOUR_US // 2, HOUR_US)), rng))
+
+
+def _decided_again(confirmed: SimulatedEvent, time: Instant, rng: Random) -> SimulatedEvent:
+    """Another decision of the same promise; mostly it accepts, too."""
+    answer = {**(confirmed.data or {}), "decision": rng.choice(("accepted", "accepted", "rejected"))}
+    return _named(SimulatedEvent("case.confirmed", time, OPERATIONS, answer, delays=(0, SECOND)), f"{confirmed.id}a")
 
 
 def _named(event: SimulatedEvent, name: str) -> SimulatedEvent:

@@ -139,21 +139,28 @@ class CaseTruth:
         """Whether a case that those who accepted a reason had seen closed is open again, or closed later; also without
         what came in its favour since. Or whether they had seen nothing of it."""
         through, history = case.reasons_seen[promise.id], case.history
-        reports = [event for event in events if event.type not in _DECISIONS]
-        since = [event for event in reports if event.received > through]
-        if since and len(since) == len(reports):
-            return True
         seen = [event for event in events if event.received <= through]
+        if all(event.type in _DECISIONS for event in seen):
+            return True
         then = self._late_by(promise, self._read(history, seen))
         if then is None:
             return False
+        without = [each for each in events if not self._helped(promise, history, (seen, each), then)]
+        return any(self._lateness(promise, history, known) > then for known in (events, without))
 
-        def lateness(known: Sequence[SimulatedEvent]) -> float:
-            late_by = self._late_by(promise, self._read(history, known))
-            return inf if late_by is None else late_by
+    def _helped(
+        self, promise: CasePromise, history: CaseHistory, more: tuple[list[SimulatedEvent], SimulatedEvent], then: int
+    ) -> bool:
+        """Whether an event beside those that were seen makes a case less late than it was then."""
+        seen, event = more
+        if event in seen or event.source == OPERATIONS:
+            return False
+        return self._lateness(promise, history, [*seen, event]) < then
 
-        helped = [each for each in since if each.source != OPERATIONS and lateness([*seen, each]) < then]
-        return max(lateness(events), lateness([each for each in events if each not in helped])) > then
+    def _lateness(self, promise: CasePromise, history: CaseHistory, known: Sequence[SimulatedEvent]) -> float:
+        """How long after its limit a case was closed by some of its events; while it is not, for ever."""
+        late_by = self._late_by(promise, self._read(history, known))
+        return inf if late_by is None else late_by
 
     def _late_by(self, promise: CasePromise, case: ObservedCase) -> Instant | None:
         """How long after its limit a case was closed; None while it is not."""

@@ -4,7 +4,7 @@ What the deciders had seen counts. Of what came later, a closed case takes over 
 aside, and taken back where the case runs within its limit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
@@ -31,14 +31,16 @@ class Look(NamedTuple):
 
     def harmed(self, by: "Look | None") -> bool:
         """Whether what turned it into another state did it harm."""
-        if self.runs_in_time:
+        if self.runs_in_time or by is None:
+            return self.runs_in_time
+        if self.missed or by.missed:
+            return by.missed
+        return by.running or self._is_better_than(by)
+
+    def _is_better_than(self, other: "Look") -> bool:
+        if other.leeway is not None and (self.leeway is None or other.leeway < self.leeway):
             return True
-        if by is None or self.missed:
-            return by is not None and by.missed
-        if by.missed or by.running:
-            return True
-        later = by.leeway is not None and (self.leeway is None or by.leeway < self.leeway)
-        return later or any(new > old for old, new in zip(self.amounts, by.amounts, strict=True))
+        return any(theirs > mine for mine, theirs in zip(self.amounts, other.amounts, strict=True))
 
 
 Arrivals = Sequence[tuple[Instant, SimulatedEvent]]
@@ -54,21 +56,41 @@ def is_missed_without(
     arrived at an instant was accepted; `end`: the last instant."""
     taken = [event for arrival, event in reported if arrival <= through]
     aside: list[SimulatedEvent] = []
-    later = sorted(((arrival, event) for arrival, event in reported if arrival > through), key=_place)
-    for arrival, together in groupby(later, key=lambda each: each[0]):
+    for arrival, events in _later(reported, through):
         if aside and _is_missed(watch(taken, arrival - 1)):
             return True
-        look = watch(taken, arrival)
-        for _, event in together:
-            then = watch([*taken, event], arrival)
-            own = accepted(arrival) or _is_a_decision(event)
-            if own or (then is not None if look is None else look.harmed(then)):
-                taken, look = [*taken, event], then
-            else:
-                aside.append(event)
-        if look is not None and look.runs_in_time:
+        harmful = _harmful(taken, events, arrival, accepted(arrival), watch)
+        taken += harmful
+        aside += [event for event in events if event not in harmful]
+        if _runs_in_time(watch(taken, arrival)):
             taken, aside = [*taken, *aside], []
     return bool(aside) and _is_missed(watch(taken, end))
+
+
+def _later(reported: Arrivals, through: Instant) -> Iterator[tuple[Instant, list[SimulatedEvent]]]:
+    """What was reported after an instant, by arrival."""
+    later = sorted((each for each in reported if each[0] > through), key=_place)
+    for arrival, together in groupby(later, key=lambda each: each[0]):
+        yield arrival, [event for _, event in together]
+
+
+def _harmful(
+    before: Sequence[SimulatedEvent], events: Sequence[SimulatedEvent], arrival: Instant, accepted: bool, watch: Watch
+) -> list[SimulatedEvent]:
+    """Which of the events that arrived together a case takes over: what does it harm, and what was decided."""
+    taken: list[SimulatedEvent] = []
+    look = watch(before, arrival)
+    for event in events:
+        then = watch([*before, *taken, event], arrival)
+        harms = look.harmed(then) if look is not None else then is not None
+        if harms or accepted or _is_a_decision(event):
+            taken.append(event)
+            look = then
+    return taken
+
+
+def _runs_in_time(look: Look | None) -> bool:
+    return look is not None and look.runs_in_time
 
 
 def _is_missed(look: Look | None) -> bool:

@@ -136,14 +136,18 @@ class _StatisticJudge:
         """Whether it has counted since the date by what was decided on: what arrived after `through` counts where it
         makes it worse, or was decided on itself."""
         kept = [fact for fact in entry.facts if fact.received <= through]
-        later = [fact for fact in entry.facts if fact.received > through]
+        later = sorted(entry.facts, key=lambda each: (each.received, contract_order(each)))
+        for fact in later[len(kept) :]:
+            is_decided = is_of_the_centre(fact) or accepts(decisions, fact.received)
+            if is_decided or self._is_worse(self._since_by([*kept, fact]), self._since_by(kept)):
+                kept.append(fact)
         since = self._since_by(kept)
-        for fact in sorted(later, key=lambda each: (each.received, contract_order(each))):
-            after = self._since_by([*kept, fact])
-            is_worse = after is None or (since is not None and after > since)
-            if is_worse or is_of_the_centre(fact) or accepts(decisions, fact.received):
-                kept, since = [*kept, fact], after
         return since is not None and self._is_by_date(since)
+
+    @staticmethod
+    def _is_worse(since: int | None, before: int | None) -> bool:
+        """Whether it does not count any more, or only since later."""
+        return since is None or (before is not None and since > before)
 
     def _since_by(self, facts: Iterable[Fact]) -> int | None:
         """The day since when it has counted by some of its facts."""
