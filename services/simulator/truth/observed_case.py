@@ -176,7 +176,7 @@ class ObservedCase:
     def _read_justification(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
         self.decisions[data["kpi"]] = data["decision"], time
-        self.reasons_seen[data["kpi"]] = data.get("through", 0)
+        self.reasons_seen[data["kpi"]] = data.get("through", time)
 
     def _read_confirmation(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
