@@ -27,7 +27,6 @@ from services.ledger.database import LedgerUnavailable
 from services.ledger.index import REMEDY, IndexLost, LedgerIndex
 from services.ledger.reader import LedgerCut, Read
 from services.ledger.recording import (
-    KEEPERS_ID,
     Known,
     Times,
     answered_by,
@@ -41,7 +40,7 @@ from services.ledger.verdict_requests import Published, missing_requests, verdic
 from services.messaging.reader import Record
 from services.messaging.records.decisions import sent_again_by
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
-from services.messaging.records.ledger import Kind, LedgerRecord, Request, hash_of
+from services.messaging.records.ledger import KEEPERS_ID, Kind, LedgerRecord, Request, hash_of
 from services.messaging.topics import CASE_VERDICTS, LEDGER, LEDGER_REQUESTS
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.published import Verdict
-from services.ledger.recording import KEEPERS_ID, Known
+from services.ledger.recording import Known
 from services.messaging.reader import Record
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import Kind, Request, is_short_text, subject_of_case
+from services.messaging.records.ledger import KEEPERS_ID, Kind, Request, is_short_text, subject_of_case
 from services.messaging.records.verdicts import decode
 
 _KINDS: Final = {"missed": Kind.MISSED, "met_by_late_entry": Kind.MET_LATE, "reversed": Kind.REVERSED}

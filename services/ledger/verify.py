@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from services.ledger.checkpoints import Checkpoint
 from services.ledger.reader import ValidRecords
-from services.ledger.recording import KEEPERS_ID, answered_by
+from services.ledger.recording import answered_by
 from services.messaging.reader import Record
 from services.messaging.records.fields import Unreadable, fields_of, text, whole
-from services.messaging.records.ledger import GENESIS, LARGEST, Kind, LedgerRecord, chained, content_hash
+from services.messaging.records.ledger import GENESIS, KEEPERS_ID, LARGEST, Kind, LedgerRecord, chained, content_hash
 
 FORMAT: Final = "kpiwatch-ledger/1"
 """Of the first line of an export."""

@@ -1,6 +1,8 @@
 """The keeper: each request has one answer, and there is one history, whatever crashes, freezes or starts twice."""
 
+import dataclasses
 import random
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,15 +15,16 @@ from services.ledger.checkpoints import EVERY, Checkpoint, read_checkpoints
 from services.ledger.index import LedgerIndex
 from services.ledger.keeper import RecordsLost
 from services.ledger.reader import LedgerCut, ValidRecords
-from services.ledger.recording import answered_by
+from services.ledger.recording import KEEPERS_OWN, answered_by
 from services.ledger.texts import erasure
 from services.ledger.verify import verify_topic
 from services.messaging.reader import Record
-from services.messaging.records.decisions import About, Decision, Matter
+from services.messaging.records.decisions import About, Decision, Matter, in_force, not_in_force
 from services.messaging.records.fields import KeyValue
-from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.messaging.records.ledger import EVENT_ID, Kind, LedgerRecord, Request
 from services.messaging.topics import CASE_VERDICTS, LEDGER
 from tests.unit.keeper_world import START, KeeperWorld
+from tests.unit.test_ledger_verify import as_topic
 
 DAY = 86_400_000_000
 
@@ -190,6 +193,60 @@ def test_a_record_of_another_form_does_not_end_the_keeper(
     world.ask(asked("c"))
     world.step(world.keeper())
     assert [each.request.id for each in history(world) if each.request.id in "abc"] == ["a", "b", "c"]
+
+
+# ---- ids of the keeper ---------------------------------------------------------------------------------
+def all_that_a_keeper_records_of_itself(world: KeeperWorld) -> list[Request]:
+    """Each of its kinds: a checkpoint, misses, reversals, outcomes of decisions, refusals."""
+    matter = Matter("P", case_key("/hall", "A-1"), 1)
+    data = {"kpi": "P", "decision": "accepted", "cycle": 1}
+    event = Decision(matter, About.LATE_ENTRY, "accepted", "x", "case.confirmed", data).request("d", "cli", 0).body
+    keeper = world.keeper()
+    for case in ("A-1", "A-2"):
+        world.publish("missed", case=case)
+    world.ask(asked("d1", Kind.DECIDED, body=event, seen=9**9), asked("d2", Kind.DECIDED, body=event, seen=9**9))
+    world.ask(asked("a", claims=("c",)), asked("b", claims=("c",)))
+    world.step(keeper)
+    first, second = (each for each in history(world) if each.request.kind is Kind.DECIDED)
+    keeper.ask(in_force(first, keeper.name))
+    keeper.ask(not_in_force(second, keeper.name, []))
+    world.step(keeper)
+    keeper.ask(in_force(second, keeper.name, second.number))
+    world.publish(None)
+    world.compacted = {1}  # A-2 is gone
+    world.step(world.keeper())
+    world.step(keeper)
+    records = [LedgerRecord.decode(value).request for value in world.log]
+    return [each for each in records if each.writer.startswith("keeper-")]
+
+
+def own_forms(requests: list[Request]) -> Counter[tuple[str, str]]:
+    """Kind and form of the id, without the refusals of what others asked for under an id of the keeper."""
+    own = [each for each in requests if each.body.get("reason") != "keeper"]
+    return Counter((each.kind.value, form_of(each.id)) for each in own)
+
+
+def form_of(id: str) -> str:
+    return re.sub(r"(?<=/)[0-9]+(?=/|$)", "{}", id)
+
+
+@pytest.mark.parametrize("how", ["request", "own kind", "unreadable"])
+def test_nobody_can_keep_the_keeper_from_recording_by_asking_for_its_ids_first(tmp_path: Path, how: str) -> None:
+    for name in ("plain", "taken"):
+        (tmp_path / name).mkdir()
+    plain = all_that_a_keeper_records_of_itself(KeeperWorld(tmp_path / "plain"))
+    forms = {form_of(each.id) for each in plain} | {f"{EVENT_ID}{{}}"}
+    assert {each.kind for each in plain} >= KEEPERS_OWN - {Kind.MET_LATE}
+    assert len(forms) >= 7
+    world = KeeperWorld(tmp_path / "taken")
+    for at, id in enumerate(sorted({form.replace("{}", str(number)) for form in forms for number in range(40)})):
+        foreign = asked(id, Kind.IN_FORCE if how == "own kind" else Kind.NOTICE, body={"decision": 1})
+        world.ask(dataclasses.replace(foreign, unit="u" * 401) if how == "unreadable" else foreign)
+        world.keys[at] = id.encode()
+    assert own_forms(all_that_a_keeper_records_of_itself(world)) == own_forms(plain)
+    refused = [each for each in history(world) if each.request.body.get("reason") == "keeper"]
+    assert len(refused) == (0 if how == "unreadable" else len(world.keys))
+    assert verify_topic(as_topic(world.log)).faults == []
 
 
 # ---- a ledger that is not the one that was recorded ----------------------------------------------------

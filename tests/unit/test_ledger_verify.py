@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ledger.checkpoints import Checkpoint, Signer, line_of, read_checkpoints
-from services.ledger.recording import KEEPERS_ID, Known, Times, record_requests
+from services.ledger.recording import Known, Times, record_requests
 from services.ledger.verify import Verified, checkpoint_written, export_lines, verify_export, verify_topic
 from services.messaging.reader import Record
-from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.messaging.records.ledger import KEEPERS_ID, Kind, LedgerRecord, Request
 from services.messaging.topics import LEDGER
 from tests.unit.ledger_world import LedgerWorld
 

@@ -20,10 +20,15 @@ from services.domain.intake.facts import KEY_SEPARATOR, FactType, case_key
 from services.domain.plan.plan import id_of
 from services.domain.results.cards import case_name
 from services.messaging.records.fields import Unreadable, text, whole
-from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
-
-EVENT_ID: Final = "ledger-"
-"""The event of a decision is named after its record: with the record's number behind it."""
+from services.messaging.records.ledger import (
+    EVENT_ID,
+    KEEPERS_ID,
+    LONGEST,
+    Kind,
+    LedgerRecord,
+    Request,
+    subject_of_case,
+)
 
 
 class About(StrEnum):
@@ -252,7 +257,7 @@ def not_in_force(record: LedgerRecord, writer: str, refusals: list[Refusal], aga
 def _outcome(record: LedgerRecord, kind: Kind, writer: str, again: int, more: Mapping[str, Any]) -> Request:
     request = record.request
     return Request(
-        id=f"keeper/in-force/{record.number}" + (f"/{again}" if again else ""),
+        id=f"{KEEPERS_ID}in-force/{record.number}" + (f"/{again}" if again else ""),
         kind=kind,
         writer=writer,
         subject=request.subject,

@@ -32,6 +32,10 @@ LARGEST: Final = 900_000
 """Bytes of a record."""
 DEEPEST: Final = 20
 """How deep the body of a record is nested: a fixed number, so that every reader finds the same records valid."""
+KEEPERS_ID: Final = "keeper/"
+"""What the ids of the keeper's own requests begin with."""
+EVENT_ID: Final = "ledger-"
+"""The event of a decision is named after its record: with the record's number behind it."""
 
 
 class Kind(StrEnum):
@@ -118,7 +122,10 @@ class Request:
         return self.id.encode(), canonical(self._fields())
 
     def checked_record(self) -> KeyValue:
-        """As it is sent, once it is certain that the keeper can read it. Raises RequestInvalid."""
+        """As another process than the keeper sends it, once it is certain that the keeper can read and may record it.
+        Raises RequestInvalid."""
+        if is_keepers_id(self.id):
+            raise RequestInvalid("the ledger cannot record this: its id is of a form that the keeper alone makes")
         try:
             key, value = self.record()
             if Request.decode(value).record() != (key, value):
@@ -231,6 +238,11 @@ class LedgerRecord:
             return self.value() == value
         except ValueError:  # it has no canonical form
             return False
+
+
+def is_keepers_id(id: str) -> bool:
+    """Whether an id is of a form that the keeper alone makes: nobody else's request may have it."""
+    return id.startswith((KEEPERS_ID, EVENT_ID))
 
 
 def is_short_text(written: str) -> bool:
