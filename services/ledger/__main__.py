@@ -40,6 +40,8 @@ def serve(settings: Settings, clock: Clock) -> None:
     signer = Signer.of_file(settings.ledger_key)
     ids = _ids(settings.bootstrap)
     index, texts = LedgerIndex.at(settings.ledger), Texts.at(settings.texts)
+    checkpoints = CheckpointFile(settings.checkpoints)
+    held = checkpoints.signed()  # before the ledger is read: another keeper may write it meanwhile
     index.open(ids)
     place = index.place()
     _refuse_cut(settings.bootstrap, place)
@@ -52,7 +54,7 @@ def serve(settings: Settings, clock: Clock) -> None:
         ):
             topics = Topics(ledger, inputs, partial(send_all, producer, LEDGER), ids)
             clocks = Clocks(clock.now, Clock.real().now)
-            stores = Stores(index, texts, CheckpointFile(settings.checkpoints))
+            stores = Stores(index, texts, checkpoints, held)
             keeper = Keeper(stores, topics, signer, clocks, f"keeper-{secrets.token_hex(4)}")
             keeper.open()
             _run(settings, keeper, KeeperMetrics(keeper, ledger, inputs))
@@ -109,6 +111,7 @@ class KeeperMetrics(Collector):
         keeper = self._keeper
         yield gauge(metrics.NUMBER, {(): keeper.number})
         yield gauge(metrics.READY, {(): int(keeper.ready)})
+        yield gauge(metrics.CUT, {(): int(keeper.cut)})
         yield gauge(metrics.CHECKPOINT, {(): keeper.checkpoint_at})
         yield gauge(metrics.UNCOVERED, {(): keeper.uncovered})
         yield gauge(metrics.LAG, {(topic,): count for topic, count in self._inputs.lag.items()})

@@ -121,6 +121,10 @@ class CheckpointFile:
                     sink.write(f"{line_of(one)}\n")
                 self._last = one.number
 
+    def signed(self) -> list[Checkpoint]:
+        """Those in it whose signature is that of the key that they name, whichever it is. Raises OSError."""
+        return [each for each in self._held() if each.is_signed]
+
     def _held(self) -> Iterator[Checkpoint]:
         """What is in it; a line that was cut off is passed over, and what follows begins a line of its own."""
         try:

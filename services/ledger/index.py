@@ -146,6 +146,13 @@ class LedgerIndex:
             for number, hash in rows:
                 yield number, hash.hex()
 
+    def hashes_of(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Number → hash of those of these records that are there."""
+        table = schema.records.c
+        with changing(INDEX, self._engine) as connection:
+            rows = _of(connection, select(table.number, table.hash), table.number, numbers)
+            return {row.number: row.hash.hex() for row in rows}
+
     # ---- what comes in -------------------------------------------------------------------------------
     def take(self, reads: Sequence[Read]) -> None:
         """Take valid records in, whole or not at all; what is there already stays. Raises LedgerUnavailable."""
@@ -224,7 +231,9 @@ def _position(connection: Connection, topic: str) -> int:
     return connection.scalar(asked) or 0
 
 
-def _of(connection: Connection, asked: Select[Any], column: Any, values: Iterable[str]) -> Iterator[Any]:
+def _of(
+    connection: Connection, asked: Select[Any], column: Any, values: Iterable[str] | Iterable[int]
+) -> Iterator[Any]:
     """The rows in which a column has one of these values."""
     wanted = list(dict.fromkeys(values))
     for start in range(0, len(wanted), _AT_ONCE):

@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import re
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from services.domain.intake.facts import case_key
 from services.ledger import keeper as keeper_module
-from services.ledger.checkpoints import EVERY, Checkpoint, read_checkpoints
+from services.ledger.checkpoints import EVERY, Checkpoint, line_of, read_checkpoints
 from services.ledger.index import LedgerIndex
 from services.ledger.keeper import RecordsLost
 from services.ledger.reader import LedgerCut, ValidRecords
@@ -285,6 +286,67 @@ def test_a_ledger_that_is_cut_while_the_keeper_runs_gets_no_more_records(world: 
     assert world.log == log
 
 
+def lose_the_index(world: KeeperWorld) -> None:
+    for file in world.folder.glob("one.sqlite*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("left", [0, 1, 3, 6])
+@pytest.mark.parametrize("continued", [False, True])
+def test_a_ledger_that_was_cut_together_with_its_index_is_refused_by_the_file_of_checkpoints(
+    world: KeeperWorld, left: int, continued: bool
+) -> None:
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(world.keeper())
+    world.now += 2 * DAY
+    world.ask(asked("last"))
+    world.step(world.keeper())
+    assert checkpoints(world)[-1].number == 7  # five, a checkpoint, the last one
+    file = (world.folder / "one.jsonl").read_bytes()
+    del world.log[left:]
+    lose_the_index(world)
+    if continued:  # by somebody who may write it and sign, so that it is as long as it was and has checkpoints
+        world.ask(*(asked(f"x{n}") for n in range(9)))
+        world.step(world.keeper("two"), 6)
+    log = list(world.log)
+    world.ask(asked("y"))
+    for _ in range(2):  # started again, it finds the same
+        keeper = world.keeper()
+        with pytest.raises(LedgerCut, match="the file of checkpoints names record [57]"):
+            world.step(keeper)
+    assert (world.log, (world.folder / "one.jsonl").read_bytes()) == (log, file)
+    lose_the_index(world)
+    (world.folder / "one.jsonl").rename(world.folder / "kept.jsonl")  # as docs/ledger.md says
+    world.step(world.keeper())
+    assert history(world)[-1].request.id == "y"
+
+
+def test_a_keeper_that_finds_the_ledger_cut_stays_and_says_so(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(keeper)
+    del world.log[-3:]
+    ending = threading.Event()
+    thread = threading.Thread(target=keeper.run, args=(ending,))
+    thread.start()
+    while not keeper.cut:
+        thread.join(0.01)
+        assert thread.is_alive()
+    assert not keeper.ready
+    ending.set()
+    thread.join()
+
+
+def test_what_is_no_checkpoint_in_the_file_refuses_nothing(world: KeeperWorld) -> None:
+    world.ask(asked("a"))
+    world.step(world.keeper())
+    forged = dataclasses.replace(checkpoints(world)[0], number=99)  # its signature is of another number
+    (world.folder / "one.jsonl").write_text(f"{line_of(forged)}\n{{}}\nno line", encoding="utf-8")
+    world.ask(asked("b"))
+    world.step(world.keeper())
+    assert history(world)[-1].request.id == "b"
+
+
 def test_a_decision_whose_record_was_cut_is_not_recorded_again_with_another_time(world: KeeperWorld) -> None:
     world.ask(asked("a"), asked("d", Kind.REPLIED))
     world.step(world.keeper())
@@ -292,6 +354,7 @@ def test_a_decision_whose_record_was_cut_is_not_recorded_again_with_another_time
     index = LedgerIndex.at(str(world.folder / "one.sqlite"))
     index.clear()
     index.close()
+    (world.folder / "one.jsonl").unlink()
     world.now += 20 * DAY
     world.ask(asked("b"))
     world.step(world.keeper())
