@@ -16,7 +16,7 @@ from services.runtime.settings import Settings
 if TYPE_CHECKING:
     from services.ledger.checkpoints import Checkpoint
     from services.ledger.index import LedgerIndex
-    from services.ledger.verify import Verified
+    from services.ledger.verify import Verified, Written
 
 app = typer.Typer(help="The record of what was missed, notified, answered and decided.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def verify(
     ] = None,
     checkpoint: Annotated[
         list[str] | None,
-        typer.Option("--checkpoint", metavar="NUMBER:HASH", help="One as a report prints it; may be given again."),
+        typer.Option("--checkpoint", metavar="NUMBER:HASH", help="As a report or a notice has it; may be given again."),
     ] = None,
     key: Annotated[
         list[str] | None,
@@ -62,9 +62,12 @@ def verify(
         found = _of_kafka(bootstrap or settings.bootstrap, settings) if file is None else verify_export(file)
     except ValueError as reason:
         raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
-    found.compare([*found.checkpoints, *held.checkpoints] if key else held.checkpoints, key or ())
-    for number, hash in held.written:
-        found.compare_hash(number, hash)
+    if key:
+        found.compare(found.checkpoints, key)
+        found.proven = 0  # by its own ones nothing is
+    found.compare(held.checkpoints, key or ())
+    for one in held.written:
+        found.compare_written(one)
     for fault in found.faults:
         say(fault, err=True)
     say(
@@ -72,6 +75,8 @@ def verify(
         f"the ledger, {len(held.checkpoints) + len(held.written)} compared; {found.rivals} records of a second keeper, "
         f"which nobody counts\nlast record {found.number}, hash {found.hash}"
     )
+    if held.checkpoints or held.written:
+        say(f"what was given is found up to record {found.proven}; {found.number - found.proven} records came after it")
     if found.faults:
         raise Failure("ledger: it is not whole: docs/ledger.md says what to do", INPUT_HAS_ERRORS)
 
@@ -80,8 +85,8 @@ class _Held(NamedTuple):
     """What somebody holds of a ledger."""
 
     checkpoints: "list[Checkpoint]"
-    written: list[tuple[int, str]]
-    """Numbers and hashes, as reports print them."""
+    written: "list[Written]"
+    """As reports and notices have them."""
 
     @classmethod
     def read(cls, files: Sequence[Path], written: Sequence[str]) -> "_Held":

@@ -23,6 +23,8 @@ from services.runtime.text_file import read_text
 
 EVERY: Final = 1_000
 """Records between two checkpoints, at most."""
+SHORT: Final = 16
+"""Characters of a signature in its short form."""
 FORMAT: Final = "kpiwatch-checkpoint/1"
 """What is signed begins with it, so that no other signature by the key can be taken for one of a checkpoint."""
 
@@ -57,6 +59,11 @@ class Checkpoint:
     def fields(self) -> dict[str, Any]:
         """As JSON has it."""
         return asdict(self)
+
+    @property
+    def written(self) -> str:
+        """As a notice has it: number, hash and the beginning of the signature."""
+        return f"{self.number}:{self.hash}:{self.signature[:SHORT]}"
 
     @property
     def is_signed(self) -> bool:

@@ -201,9 +201,16 @@ class LedgerRecord:
     request: Request
     salt: str
     """Random, in hex."""
+    _value: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """Its canonical bytes, once they were asked for."""
 
     def value(self) -> bytes:
-        """Its canonical bytes."""
+        """Its canonical bytes. ValueError where it has none."""
+        if not self._value:
+            object.__setattr__(self, "_value", self._canonical())
+        return self._value
+
+    def _canonical(self) -> bytes:
         own = {
             "number": self.number,
             "previous": self.previous,
@@ -235,7 +242,7 @@ class LedgerRecord:
 
     def _is_written_as(self, value: bytes | None) -> bool:
         try:
-            return self.value() == value
+            return self._canonical() == value  # not kept: whoever reads a ledger keeps many records
         except ValueError:  # it has no canonical form
             return False
 
