@@ -126,10 +126,12 @@ class LedgerIndex:
             value = connection.scalar(asked)
         return None if value is None else LedgerRecord.decode(value)
 
-    def of_kinds(self, kinds: Iterable[Kind]) -> list[LedgerRecord]:
-        """All records of some kinds, in order."""
+    def of_kinds(self, kinds: Iterable[Kind], last: int | None = None) -> list[LedgerRecord]:
+        """All records of some kinds, in order; up to a number, if one is given."""
         table = schema.records.c
         asked = select(table.value).where(table.kind.in_([kind.value for kind in kinds])).order_by(table.number)
+        if last is not None:
+            asked = asked.where(table.number <= last)
         with changing(INDEX, self._engine) as connection:
             return [LedgerRecord.decode(value) for value in connection.scalars(asked)]
 

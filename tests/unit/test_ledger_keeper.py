@@ -12,7 +12,9 @@ import pytest
 
 from services.domain.intake.facts import case_key
 from services.ledger import keeper as keeper_module
+from services.ledger.__main__ import indexed_decisions
 from services.ledger.checkpoints import EVERY, Checkpoint, line_of, read_checkpoints
+from services.ledger.enforcement import Enforcement
 from services.ledger.index import LedgerIndex
 from services.ledger.keeper import RecordsLost
 from services.ledger.reader import LedgerCut, ValidRecords
@@ -577,3 +579,31 @@ def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld
     world.step(keeper)
     for each in (keeper, world.keeper()):
         assert (each.waiting_since, each.decisions_refused) == (None, 1)
+
+
+def test_enforcement_begins_with_what_the_index_knows_and_knows_what_the_whole_ledger_says(
+    world: KeeperWorld,
+) -> None:
+    all_that_a_keeper_records_of_itself(world)
+    for case in ("A-3", "A-4"):
+        matter = Matter("P", case_key("/hall", case), 1)
+        data = {"kpi": "P", "decision": "accepted", "cycle": 1}
+        world.ask(Decision(matter, About.LATE_ENTRY, "accepted", "x", "case.confirmed", data).request(case, "cli", 99))
+    keeper = world.keeper()
+    world.step(keeper)
+    valid = ValidRecords()
+    taken = [valid.take(Record(LEDGER, 0, offset, None, value)) for offset, value in enumerate(world.log)]
+    records = [each.record for each in taken if each is not None]
+    index = LedgerIndex.at(str(world.folder / "one.sqlite"))
+    place, of_decisions = indexed_decisions(index)
+    index.close()
+    sent: list[list[object]] = []
+    for begun in (records, of_decisions):
+        events: list[object] = []
+        enforcement = Enforcement(lambda event, events=events: events.append(event) or [], lambda _: None, "k")  # type: ignore[misc]
+        enforcement.take(begun)
+        enforcement.work()
+        sent.append(events)
+    assert place == valid.place
+    assert len(of_decisions) < len(records)
+    assert sent[0] == sent[1] != []
