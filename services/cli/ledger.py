@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -193,6 +193,29 @@ def checkpoint(
         replace_file(out, f"{line_of(last)}\n")
 
 
+@app.command("text")
+def show_text(
+    hash: Annotated[str, typer.Argument(metavar="HASH", help="Of the text, as a record of the ledger has it.")],
+) -> None:
+    """Show a text that somebody wrote, with an answer for instance."""
+    from services.ledger.texts import Texts
+
+    with closing(Texts.at(Settings.from_environment().texts)) as texts:
+        found = texts.text(_hash(hash))
+    if found is None:
+        raise Failure(
+            f"ledger: there is no text {hash}: it was erased, or KPIWATCH_TEXTS is another place", INPUT_HAS_ERRORS
+        )
+    say(found)
+
+
+def _hash(hash: str) -> str:
+    """Raises Failure where it is none."""
+    if len(hash) != 64 or not all(digit in "0123456789abcdef" for digit in hash):
+        raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
+    return hash
+
+
 @app.command()
 def erase(
     hash: Annotated[str, typer.Argument(metavar="HASH", help="Of the text, as a record of the ledger has it.")],
@@ -203,9 +226,9 @@ def erase(
     from services.ledger.writer import LedgerClient, NotRecorded
 
     settings = Settings.from_environment()
-    if len(hash) != 64 or not all(digit in "0123456789abcdef" for digit in hash):
-        raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
-    request = erasure(hash, f"cli-{secrets.token_hex(4)}", f"erase/{secrets.token_hex(16)}")  # nobody can take it first
+    request = erasure(
+        _hash(hash), f"cli-{secrets.token_hex(4)}", f"erase/{secrets.token_hex(16)}"
+    )  # nobody can take it first
     with LedgerClient.open(bootstrap or settings.bootstrap) as ledger:
         ledger.request(request)
         answer = ledger.until_recorded(request)

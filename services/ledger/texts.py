@@ -65,8 +65,14 @@ class Texts:
 
         `unit`: whose it is; empty: the operations centre's. Raises NoText, LedgerUnavailable.
         """
+        if not text.strip():
+            raise NoText("an empty text: write what is to be said")
         if "\0" in text or len(text) > MOST_CHARACTERS:
             raise NoText(f"a text of more than {MOST_CHARACTERS} characters, or with NUL in it: write a shorter one")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise NoText("a text that is not UTF-8: write it in UTF-8") from None
         salt = secrets.token_bytes(_SALT_BYTES)
         stored = StoredText(salted_hash(salt, text), salt, text, unit)
         self.put([stored])

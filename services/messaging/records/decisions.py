@@ -132,11 +132,14 @@ class Statement(NamedTuple):
     by: str
     more: Mapping[str, Any] = {}
     """What else the kind has."""
+    text: str = ""
+    """Salted hash of what the unit says in words; empty: nothing."""
 
     def request(self, id: str, writer: str) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
         body = {**self.matter.checked().fields(), "by": self.by, **self.more}
-        return Request(id, self.kind, writer, self.matter.subject, unit=self.unit, body=body)
+        texts = {"text": self.text} if self.text else {}
+        return Request(id, self.kind, writer, self.matter.subject, unit=self.unit, body=body, texts=texts)
 
 
 def _data(body: Mapping[str, Any]) -> Mapping[str, Any]:
