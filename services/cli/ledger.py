@@ -63,20 +63,9 @@ def verify(
     except ValueError as reason:
         raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
     if key:
-        found.compare(found.checkpoints, key)
-        found.proven = 0  # by its own ones nothing is
-    found.compare(held.checkpoints, key or ())
-    for one in held.written:
-        found.compare_written(one)
-    for fault in found.faults:
-        say(fault, err=True)
-    say(
-        f"{found.number} records ({found.hidden} of them by their hash only), {len(found.checkpoints)} checkpoints in "
-        f"the ledger, {len(held.checkpoints) + len(held.written)} compared; {found.rivals} records of a second keeper, "
-        f"which nobody counts\nlast record {found.number}, hash {found.hash}"
-    )
-    if held.checkpoints or held.written:
-        say(f"what was given is found up to record {found.proven}; {found.number - found.proven} records came after it")
+        found.compare_own(key)
+    held.compare(found, key or ())
+    held.say_of(found)
     if found.faults:
         raise Failure("ledger: it is not whole: docs/ledger.md says what to do", INPUT_HAS_ERRORS)
 
@@ -99,6 +88,26 @@ class _Held(NamedTuple):
             return cls(found, [checkpoint_written(one) for one in written])
         except ValueError as reason:
             raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
+
+    def compare(self, found: "Verified", keys: Sequence[str]) -> None:
+        """Compare a ledger with it. `keys`: that may sign; none: any."""
+        found.compare(self.checkpoints, keys)
+        for one in self.written:
+            found.compare_written(one)
+
+    def say_of(self, found: "Verified") -> None:
+        """Print what was found, and what this proves."""
+        for fault in found.faults:
+            say(fault, err=True)
+        given = len(self.checkpoints) + len(self.written)
+        say(
+            f"{found.number} records ({found.hidden} of them by their hash only), {len(found.checkpoints)} checkpoints "
+            f"in the ledger, {given} compared; {found.rivals} records of a second keeper, which nobody counts\n"
+            f"last record {found.number}, hash {found.hash}"
+        )
+        if given:
+            after = found.number - found.proven
+            say(f"what was given is found up to record {found.proven}; {after} records came after it")
 
 
 def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":

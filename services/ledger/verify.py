@@ -87,6 +87,13 @@ class Verified:
                 self.fault(f"the checkpoint of record {one.number} is signed by another key, {one.key}")
             self.compare_hash(one.number, one.hash)
 
+    def compare_own(self, keys: Iterable[str] = ()) -> None:
+        """The checkpoints in a ledger have to fit to it. They prove nothing: whoever writes it anew may have the key.
+        `keys`: as in `compare`."""
+        proven = self.proven
+        self.compare(self.checkpoints, keys)
+        self.proven = proven
+
     def compare_written(self, written: "Written") -> None:
         """Compare with a checkpoint as a report or a notice has it."""
         self.compare_hash(written.number, written.hash)
@@ -199,12 +206,6 @@ class _Void:
         found.proven = 0
 
 
-def _compare_own(found: Verified) -> None:
-    """The checkpoints in a ledger have to fit to it. They prove nothing: whoever writes it anew has the key."""
-    found.compare(found.checkpoints)
-    found.proven = 0
-
-
 # ---- exports -----------------------------------------------------------------------------------------------
 def export_lines(records: Iterable[LedgerRecord], unit: str | None) -> Iterator[str]:
     """The lines of an export: of each record its content, or where it belongs to another unit only the hash of it.
@@ -233,7 +234,7 @@ def verify_export(file: Path) -> Verified:
             raise ValueError(f"{file}: no export of a ledger: name a file of `kpiwatch ledger export`")
         for place, line in enumerate(lines, 2):
             _take_line(_line(line), place, found)
-    _compare_own(found)
+    found.compare_own()
     return found
 
 

@@ -47,9 +47,14 @@ def _are_plain(values: Iterable[Any], levels: int = _LEVELS) -> bool:
         if kind is dict or kind is list:
             if not levels or not _are_plain(value.values() if kind is dict else value, levels - 1):
                 return False
-        elif kind not in _PLAIN and not (kind is int and -_EXACT <= value <= _EXACT):
+        elif kind not in _PLAIN and not _is_exact(value):
             return False
     return True
+
+
+def _is_exact(value: object) -> bool:
+    """Whether it is an integer that is the same for every reader of JSON; a float is none."""
+    return type(value) is int and -_EXACT <= value <= _EXACT
 
 
 _PLAIN: Final = frozenset((bool, type(None)))
