@@ -132,7 +132,7 @@ class NoticeState:
                 self._note_outcome(record)
             else:
                 self._note_subjects(record)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
             log.warning("record %d of the ledger has not the form of a %s: passed over", record.number, kind.value)
 
     def _note_subjects(self, record: LedgerRecord) -> None:
@@ -208,6 +208,8 @@ class NoticeState:
             self._end(delivery, kind)
             return
         place = int(body["attempt"]) - 1
+        if place < 0:
+            raise ValueError("no attempt")
         delivery.attempts[place] = replace(
             delivery.attempts[place],
             outcome=kind,

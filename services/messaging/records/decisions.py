@@ -220,7 +220,7 @@ def _is_month(period: object) -> TypeGuard[str]:
     return type(period) is str and _MONTH.fullmatch(period) is not None
 
 
-_MONTH: Final = re.compile(r"[0-9]{4}(-[0-9]{2})*")
+_MONTH: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
 _JUSTIFIED: Final = FactType.CASE_JUSTIFIED.event_type
 _EVENTS: Final[Mapping[tuple[str, str], str]] = {
     (About.LATE_ENTRY, "accepted"): FactType.CASE_CONFIRMED.event_type,
