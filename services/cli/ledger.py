@@ -220,7 +220,9 @@ def show_text(
 
 def _hash(hash: str) -> str:
     """Raises Failure where it is none."""
-    if len(hash) != 64 or not all(digit in "0123456789abcdef" for digit in hash):
+    from services.messaging.records.ledger import is_hash
+
+    if not is_hash(hash):
         raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
     return hash
 

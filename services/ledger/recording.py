@@ -136,14 +136,14 @@ def answered_by(request: Request) -> str:
     own record of that id would be taken for answered."""
     if request.kind is not Kind.NOT_RECORDED:
         return request.id
-    asked = str(request.body.get("request", request.id))
+    asked = _readable(str(request.body.get("request", ""))) or request.id
     return request.id if request.body.get("reason") == KEEPERS_ONLY and is_keepers_id(asked) else asked
 
 
 def verdict_of(record: LedgerRecord) -> Verdict:
     """What a record of the keeper says about a miss."""
     request = record.request
-    due_at, source = (str(request.body.get(name, "")) for name in ("due_at", "source"))
+    due_at, source = (_readable(str(request.body.get(name, ""))) for name in ("due_at", "source"))
     return Verdict(record.number, request.kind, request.unit, due_at, source)
 
 
@@ -205,7 +205,7 @@ def _writable(record: LedgerRecord, keeper: str) -> tuple[LedgerRecord, bytes]:
 
 
 def _readable(text: str) -> str:
-    """A text that a record may have as its subject or unit; empty: it is none."""
+    """A text that a record may have as its subject or unit, and the index in a column; empty: it is none."""
     return text if is_short_text(text) else ""
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.ledger import schema
 from services.ledger.database import TEXTS, asking, changing, migrate, open_store
-from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.messaging.records.ledger import Kind, LedgerRecord, Request, is_hash
 
 _INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _SALT_BYTES: Final = 16
@@ -117,7 +117,8 @@ class Texts:
 
 def erased_by(record: LedgerRecord) -> list[str]:
     """The hashes of texts that a record erases."""
-    return list(record.request.texts.values()) if record.request.kind is Kind.ERASED else []
+    named = record.request.texts.values() if record.request.kind is Kind.ERASED else ()
+    return [hash for hash in named if is_hash(hash)]
 
 
 def erasure(hash: str, writer: str, id: str, unit: str = "") -> Request:

@@ -21,12 +21,13 @@ from services.ledger.checkpoints import Signer
 from services.ledger.decisions_check import compare
 from services.ledger.enforcement import Enforcement
 from services.ledger.order_book import OrderBook
-from services.ledger.recording import answered_by
+from services.ledger.recording import answered_by, verdict_of
+from services.ledger.texts import erased_by
 from services.ledger.verify import verify_topic
 from services.ledger.writer import Answers
 from services.messaging.records.decisions import About, Decision, Matter, Statement
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import KEEPERS_ID, Kind, LedgerRecord, Request
+from services.messaging.records.ledger import KEEPERS_ID, Kind, LedgerRecord, Request, is_hash, is_short_text
 from services.messaging.records.steps import ActReader, CardKey, OnRecord, RecordedStep
 from services.messaging.records.verdicts import verdict_record
 from services.notifier.attempts import OUTCOMES
@@ -129,7 +130,7 @@ def goes_on(world: KeeperWorld) -> None:
     assert world.content() == world.content("anew")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_request_ends_the_keeper(world: KeeperWorld, seed: int) -> None:
     chance = random.Random(seed)
     world.requests += [spoiled(chance) for _ in range(250)]
@@ -156,6 +157,23 @@ def test_no_record_of_verdicts_ends_the_keeper(world: KeeperWorld, seed: int) ->
     world.verdicts += [(b"\xff", value), (b"", None), (key, None), (key, b"{"), (DIGITS.encode(), None)]
     world.verdicts += [verdict_record("kpi-1", "/hall\x1fgood", 1, None)]
     goes_on(world)
+
+
+def test_a_second_answer_in_the_ledger_does_not_end_the_keeper(world: KeeperWorld) -> None:
+    """Somebody else has written it, and it fits to the chain: the index has it, too."""
+    world.ask(asked("a", claims=("c",)))
+    world.step(world.keeper())
+    last = verify_topic(as_topic(world.log))
+    first = LedgerRecord.decode(world.log[0])
+    again = dataclasses.replace(first, number=last.number + 1, previous=last.hash)
+    world.log.append(again.value())
+    keeper = world.keeper()
+    world.step(keeper)
+    world.ask(asked("b"), asked("a"))
+    world.step(keeper)
+    ids = [LedgerRecord.decode(value).request.id for value in world.log]
+    assert ids[:1] + ids[2:] == ["a", "a", "b"]
+    assert [row[0] for row in world.content()["ledger_records"]] == [1, 2, 3, 4]
 
 
 # ---- readers -------------------------------------------------------------------------------------------
@@ -187,11 +205,12 @@ def plan() -> Plan:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_record_of_the_ledger_ends_whoever_reads_it(plan: Plan, seed: int) -> None:
     """Of whoever may write requests most kinds are taken as they are: what they hold concerns their readers."""
     chance, world = random.Random(seed), LedgerWorld()
-    for number in range(1_500):
+    world.record(next(one for one in RECORDED if one.kind is Kind.NOTICE and one.body == NOTICE))  # `ATTEMPT` is of it
+    for number in range(900):
         try:
             request = Request.decode(spoiled(chance, RECORDED))
         except Unreadable:
@@ -200,12 +219,15 @@ def test_no_record_of_the_ledger_ends_whoever_reads_it(plan: Plan, seed: int) ->
         if number % 10 == 0:  # so that what is spoiled meets what is good
             world.record(dataclasses.replace(chance.choice(RECORDED), id=f"g{number}"))
     records = world.records()
-    assert len(records) > 800
+    assert len(records) > 500
     state, witnesses, acts, answers = NoticeState(), Witnesses(Zone("Asia/Shanghai")), ActReader(), Answers()
     escalation, book = Escalation(plan, calendar_of(plan), "notifier/1"), OrderBook(plan)
     steps = StepNotices(plan, lambda card: "0" * 16)
     enforcement = Enforcement(lambda event: [], lambda request: None, "keeper-1")
     for record in records:
+        columns = [answered_by(record.request), verdict_of(record).due_at, verdict_of(record).source]
+        assert all(map(is_short_text, columns)), "PostgreSQL takes none of them"
+        assert all(map(is_hash, erased_by(record)))
         for reader in (state.note, witnesses.take, acts.take, answers.take, escalation.take, book.take, steps.take):
             reader(record)
     enforcement.take(records)

@@ -257,6 +257,11 @@ def is_short_text(written: str) -> bool:
     return len(written) <= LONGEST and "\0" not in written  # PostgreSQL has no NUL
 
 
+def is_hash(written: str) -> bool:
+    """Whether a text is a SHA-256 in hex."""
+    return _HASH.fullmatch(written) is not None
+
+
 def content_hash(value: bytes) -> str:
     """The SHA-256 of the canonical bytes of a record; in hex."""
     return hashlib.sha256(value).hexdigest()
@@ -309,7 +314,7 @@ def subject_of_period(kpi: str, unit: str, period: str) -> str:
 
 def _hash(fields: Mapping[str, Any], name: str) -> str:
     written = text(fields, name)
-    if not _HASH.fullmatch(written):
+    if not is_hash(written):
         raise Unreadable(f"its field {name} is no hash")
     return written
 
