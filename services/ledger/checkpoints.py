@@ -141,11 +141,16 @@ class CheckpointFile:
         if content and not content.endswith("\n"):
             with self._file.open("a", encoding="utf-8") as sink:
                 sink.write("\n")
-        for line in content.splitlines():
-            try:
-                yield Checkpoint.of(fields_of(line.encode()))
-            except Unreadable:
-                continue
+        yield from checkpoints_of(content.encode())
+
+
+def checkpoints_of(lines: bytes) -> Iterator[Checkpoint]:
+    """The checkpoints in lines; what is none is passed over."""
+    for line in lines.splitlines():
+        try:
+            yield Checkpoint.of(fields_of(line))
+        except Unreadable:
+            continue
 
 
 def line_of(checkpoint: Checkpoint) -> str:

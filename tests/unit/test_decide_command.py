@@ -17,7 +17,7 @@ from services.cli.__main__ import main
 from services.cli.ledger_session import Session
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Zone
-from services.ledger.backup import back_up, erased_in, put_texts_back, read_backup
+from services.ledger.backup import back_up, erasures_in, put_texts_back, read_backup
 from services.ledger.enforcement import Enforcement
 from services.ledger.texts import Texts, erased_by, erasure
 from services.ledger.writer import LedgerAway, NotRecorded
@@ -202,7 +202,7 @@ def test_a_reply_in_words_can_be_erased_and_does_not_come_back_with_a_copy(
     world.record(erasure(hash, "cli", "erase/1"))
     for record in world.records():
         texts.erase(erased_by(record))
-    put_texts_back(read_backup(tmp_path / "copy.tar"), texts, erased_in(world.records()))
+    put_texts_back(read_backup(tmp_path / "copy.tar"), texts, erasures_in(world.records()).hashes)
     assert texts.text(hash) is None
     code, _, error = said("ledger", "text", hash)
     assert code == 1 and "it was erased" in error
