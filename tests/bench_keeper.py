@@ -93,7 +93,7 @@ def copy(bootstrap: str) -> None:
 def main() -> int:
     """The exit code."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--records", type=int, default=30_000)
+    arguments.add_argument("--records", type=int, default=20_000)
     arguments.add_argument("--copy", metavar="BOOTSTRAP", help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.copy:

@@ -233,7 +233,7 @@ def test_no_record_of_the_ledger_ends_whoever_reads_it(plan: Plan, seed: int) ->
     enforcement.take(records)
     enforcement.work()
     for subjects in (state.cards(), state.alerts(), steps.news(), witnesses.due("north", 0).items()):
-        list(subjects)  # type: ignore[call-overload]
+        list(subjects)
     compare(records, [])
     OnRecord.of(records)
     for order in book.orders:
