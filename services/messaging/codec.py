@@ -52,8 +52,9 @@ def _is_exact(number: int) -> bool:
     return -_EXACT <= number <= _EXACT
 
 
-def _are_texts(items: list[Any]) -> bool:
-    return all(type(item) is str for item in items)
+def _are_plain(items: list[Any]) -> bool:
+    """Lists of texts are the rule; those of objects, as the subjects of a notice, are looked into."""
+    return all(type(item) is str or (type(item) is dict and _is_plain(item)) for item in items)
 
 
 def _is_other(value: object) -> bool:
@@ -62,7 +63,7 @@ def _is_other(value: object) -> bool:
 
 
 _PLAIN: Final = frozenset((bool, type(None)))
-_CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {int: _is_exact, list: _are_texts}
+_CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {int: _is_exact, list: _are_plain}
 
 
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)

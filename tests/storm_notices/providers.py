@@ -18,6 +18,7 @@ from tests.storm_notices.comparison import Seen
 WITHOUT_KEYS = "wecom_robot"
 WITH_KEYS = ("webhook", "wecom_app")
 _MODES = (Mode.ERROR, Mode.DOWN, Mode.LOST, Mode.ERROR, Mode.BROKEN, Mode.GARBLED)
+"""An error in an answer with 200 (a webhook: 500), 503, and three ways in which nobody knows."""
 
 
 class Providers:

@@ -74,5 +74,5 @@ def _not_sent(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Refused):
         return blocked(outcome.reason)
     if isinstance(outcome, Retry):
-        return replace(outcome, of_account=outcome.after_seconds > 0)
+        return replace(outcome, of_account=True)
     return Retry("未取得访问令牌 no access token was given")

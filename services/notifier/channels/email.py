@@ -16,9 +16,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from services.notifier.channels.account import AccountEntry, MissingSecret, OneWay, Opened, SecretName, Tools
-from services.notifier.channels.codes import blocked, keep_limit, limited
+from services.notifier.channels.codes import blocked
 from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry, Uncertain
-from services.notifier.channels.rate_limit import RateLimit
 from services.notifier.channels.short_text import fitted, heading
 
 KIND = "email"
@@ -84,7 +83,6 @@ class _MailServer:
     password: str
     context: ssl.SSLContext
     tools: Tools
-    limit: RateLimit
 
 
 class Email(OneWay):
@@ -106,10 +104,6 @@ class Email(OneWay):
         return mail.as_bytes()
 
     def send(self, rendered: bytes, key: str) -> Outcome:
-        limit = self._mail_server.limit
-        return limited(limit) or keep_limit(limit, self._sent(rendered, key))
-
-    def _sent(self, rendered: bytes, key: str) -> Outcome:
         stage = _Stage.SESSION
         server = None
         try:
@@ -199,7 +193,7 @@ def _broken(error: Exception, stage: _Stage) -> Outcome:
 def opened(account: Account, tools: Tools) -> Opened:
     """The mail server. Raises MissingSecret, also where the file of certificates cannot be read."""
     password = tools.secret(account.password) if account.password else ""
-    server = _MailServer(account, password, _context(account), tools, RateLimit((), tools.seconds))
+    server = _MailServer(account, password, _context(account), tools)
     return lambda to: Email(server, to)
 
 
