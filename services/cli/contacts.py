@@ -24,11 +24,11 @@ from services.notifier.contacts import (
     Contacts,
     InvalidContacts,
     Recipient,
-    Role,
     contacts_path,
     open_contacts,
     read_contacts,
 )
+from services.notifier.recipients import Role
 from services.notifier.secrets import Secrets
 from services.runtime.settings import Settings
 

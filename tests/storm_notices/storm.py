@@ -182,13 +182,15 @@ class Office:
         self.start(name)
 
     def replay_all(self) -> None:
-        """Both are killed and lose all that they have on the disk: the index is built anew of the whole ledger, and a
-        notifier that knows nothing of the one before it reads all cards and the whole ledger again."""
+        """Both are killed and lose what they have on the disk: the index is built anew of the whole ledger, and the
+        notifier reads all cards and the whole ledger again. The name of the installation stays: under another one the
+        attempts that were under way wait for 24 minutes, which the small storm does in its own time."""
         for name in ("notifier", "ledger"):
             self.crashes["keeper" if name == "ledger" else name] += 1
             self._parts[name].kill()
         for path in (*self.settings.outbox.parent.iterdir(), *self._folder.glob("ledger.sqlite*")):
-            path.unlink()
+            if path.suffix != ".installation":
+                path.unlink()
         self.start("ledger")
         self.start("notifier")
 

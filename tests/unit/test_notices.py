@@ -40,7 +40,7 @@ from services.notifier.channels.message import FOR_EVER, Accepted, Message, Outc
 from services.notifier.channels.rate_limit import Limit
 from services.notifier.due_notices import AlertmanagerAway
 from services.notifier.notice_subject import Alert, Numbering, alert_id, card_id, mirrored_card
-from services.notifier.recipients import LAST_WAY
+from services.notifier.recipients import LAST_WAY, Role
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from tests.unit.ledger_world import LedgerWorld
@@ -211,7 +211,7 @@ class Book:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def recipients(self, unit: str) -> tuple[Addressee, ...]:
+    def recipients(self, unit: str, role: Role = Role.DUTY) -> tuple[Addressee, ...]:
         return (self.recipient(f"{unit}/duty"),)
 
     def recipient(self, id: str) -> Addressee:
