@@ -20,6 +20,7 @@ from services.domain.time.zone import Zone
 from services.ledger.index import LedgerIndex
 from services.ledger.reader import LedgerReader
 from services.local.child_process import Command
+from services.local.failures import PartUnavailable
 from services.local.http_process import HttpProcess
 from services.local.kafka import Broker
 from services.local.ports import free_ports
@@ -27,7 +28,7 @@ from services.messaging import topics
 from services.messaging.records.ledger import LedgerRecord, hash_of
 from services.notifier.notice_state import NoticeState
 from services.runtime.clock import Clock
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, variable
 from tests.storm_notices.comparison import Counts, active_cards, counted, wrong
 from tests.storm_notices.providers import WITHOUT_KEYS, Providers
 
@@ -143,7 +144,6 @@ class Office:
 
     def __init__(self, plan: Plan, bootstrap: str, providers: Providers, units: list[str]) -> None:
         folder = plan.folder
-        notifier_port, ledger_port = free_ports(2)
         (folder / "contacts.toml").write_text(providers.contacts(units), "utf-8")
         self.settings = Settings(
             bootstrap=bootstrap,
@@ -156,8 +156,6 @@ class Office:
             texts=str(folder / "texts.sqlite"),
             ledger_key=folder / "ledger.key",
             checkpoints=folder / "checkpoints.jsonl",
-            notifier_port=notifier_port,
-            ledger_port=ledger_port,
         )
         zone = Zone("Asia/Shanghai")
         Clock.from_settings(self.settings).set(zone.instant(datetime(2021, 10, 12, 9, 5)), 0)
@@ -168,17 +166,27 @@ class Office:
             "PYTHONUNBUFFERED": "1",
         }
         self._folder = folder
-        self._ports = {"ledger": ledger_port, "notifier": notifier_port}
         self._parts: dict[str, HttpProcess] = {}
         self.crashes = {"notifier": 0, "keeper": 0}
 
     def start(self, name: str) -> None:
-        command = Command([sys.executable, "-m", f"services.{name}"], environment=self._environment)
-        self._parts[name] = HttpProcess(name, command, self._folder, self._ports[name], timeout_seconds=600)
+        """On a port of its own each time: meanwhile another process may have taken the last one. Raises PartUnavailable
+        if it does not become ready, or the other part has ended by itself."""
+        for _ in range(3):
+            (port,) = free_ports(1)
+            environment = {**self._environment, variable(f"{name}_port"): str(port)}
+            command = Command([sys.executable, "-m", f"services.{name}"], environment=environment)
+            self._parts[name] = part = HttpProcess(name, command, self._folder, port, timeout_seconds=300)
+            time.sleep(0.2)
+            if part.exit_code is None:
+                break  # else it was another process that answered on that port
+        for other in self._parts.values():
+            if other.exit_code is not None:
+                raise PartUnavailable(other.name, f"it ended by itself: {other.log_tail()}", f"See {other.log}")
 
     def kill(self, name: str) -> None:
         self.crashes["keeper" if name == "ledger" else name] += 1
-        self._parts[name].kill()
+        self._parts.pop(name).kill()
         self.start(name)
 
     def replay_all(self) -> None:
@@ -187,7 +195,7 @@ class Office:
         attempts that were under way wait for 24 minutes, which the small storm does in its own time."""
         for name in ("notifier", "ledger"):
             self.crashes["keeper" if name == "ledger" else name] += 1
-            self._parts[name].kill()
+            self._parts.pop(name).kill()
         for path in (*self.settings.outbox.parent.iterdir(), *self._folder.glob("ledger.sqlite*")):
             if path.suffix != ".installation":
                 path.unlink()
