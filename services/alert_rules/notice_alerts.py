@@ -33,7 +33,7 @@ def notice_alerts() -> Iterator[Alert]:
         to_operations("act"),
         Title(
             zh=f"{addressee_name('zh')}的联系人目前没有可用的通知渠道，或有通知超过30分钟未送出",
-            en=f"no channel works for a contact of {addressee_name('en')}, or a notice to it is not taken for 30 minutes",
+            en=f"no channel works for a contact of {addressee_name('en')}, or none takes a notice to it for 30 minutes",
         ),
         real_time(5 * MINUTE, 10 * MINUTE),
     )

@@ -106,8 +106,7 @@ class Accounts:
         if not isinstance(outcome, Retry | Uncertain):
             self._failing.pop(call.account, None)
             return
-        of_account = isinstance(outcome, Retry) and outcome.of_account
-        if not of_account and call.seconds < SLOW:
+        if isinstance(outcome, Retry) and not outcome.of_account and call.seconds < SLOW:
             return
         failing = self._failing.setdefault(call.account, _Failing(since=call.began_at))
         if call.began_at < failing.until:

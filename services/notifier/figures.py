@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from services.metric_names import notice_metrics as metrics
 from services.metric_names.families import counter, gauge
-from services.notifier.notice_state import End, NoticeState
+from services.notifier.notice_state import End, NoticeState, Use
 
 FAILS_AFTER: Final = 600.0
 """Real seconds for which a channel may fail before it counts as one that does not work."""
@@ -48,15 +48,13 @@ class Figures:
         waiting: dict[tuple[str, ...], float] = {(unit,): 0.0 for unit in self._units}
         for unit, since in self._tried():
             waiting[self._known(unit),] = max(waiting[self._known(unit),], now - since)
-        unreached = Counter(one.unit for one in self._contacts if not self.works(one, now))
+        unreached = Counter(one.unit for one in self._contacts if not works(self._uses(one), now))
         self.deliveries, self.waiting = deliveries, waiting
         self.unreached = {(unit,): unreached[unit] for unit in self._units}
         self.counted = True
 
-    def works(self, contact: Named, now: float) -> bool:
-        """Whether somebody can be reached by more than the file, as far as is known."""
-        used = [self._state.used.get((contact.id, channel)) for channel in contact.channels]
-        return any(one is None or not one.failing_since or now - one.failing_since < FAILS_AFTER for one in used)
+    def _uses(self, contact: Named) -> list[Use | None]:
+        return [self._state.used.get((contact.id, channel)) for channel in contact.channels]
 
     def _tried(self) -> Iterator[tuple[str, float]]:
         """(unit, since when) of each notice that was tried and not taken yet."""
@@ -67,6 +65,11 @@ class Figures:
     def _known(self, unit: str) -> str:
         """A unit of the plan; what is none of it, as alerts may name, is the operations centre's."""
         return unit if unit in self._units else self._units[-1]
+
+
+def works(uses: Iterable[Use | None], now: float) -> bool:
+    """Whether one of the channels of a contact works, as far as is known. None: it was not used yet."""
+    return any(one is None or not one.failing_since or now - one.failing_since < FAILS_AFTER for one in uses)
 
 
 class NoticeMetrics(Collector):

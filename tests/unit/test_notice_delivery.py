@@ -386,7 +386,7 @@ def test_the_limits_of_a_provider_are_kept_before_an_attempt_begins_and_after_a_
     office = Office(robot=robot)
     for number in range(9):
         office.notify(f"m{number}")
-    times = []
+    times: list[float] = []
     for start in range(1, 200):
         office.run(1)
         assert len(robot.sent) == office.kinds().count("sending") == office.kinds().count("accepted")

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from services.notifier.channels.calls import Answer
 from services.notifier.channels.message import Accepted, Outcome, Refused, Retry, Uncertain
@@ -91,4 +93,16 @@ def wait_of(answer: Answer) -> float:
         text = answer.headers.get(name, "")
         if text.isascii() and text.isdecimal():
             return min(float(text[:6]), _LONGEST_WAIT)
+        if text and (until := _date(text)) is not None:
+            now = _date(answer.headers.get("date", "")) or datetime.now(UTC)
+            return max(0.0, min((until - now).total_seconds(), _LONGEST_WAIT))
     return 0.0
+
+
+def _date(text: str) -> datetime | None:
+    """A date of HTTP; None if it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -19,6 +19,8 @@ KIND = "wecom_app"
 MOST_BYTES = 2048
 LIMITS = (Limit(200, 60.0),)
 """Well below what WeCom lets an application send, which depends on how many people may see it."""
+LIMITS_OF_MEMBER = (Limit(30, 60.0), Limit(1_000, 3_600.0))
+"""Above these WeCom answers 0, and drops the message."""
 CHECK_SECONDS = 14_400
 """For so long WeCom drops what is the same: four hours, the longest that it offers."""
 _MARGIN_SECONDS = 600.0
@@ -77,6 +79,7 @@ class WecomApp(OneWay):
 
     window_seconds = CHECK_SECONDS - _MARGIN_SECONDS
     limits = LIMITS
+    limits_of_recipient = LIMITS_OF_MEMBER
 
     def __init__(self, application: _Application, to: str) -> None:
         self._application = application
