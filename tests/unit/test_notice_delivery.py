@@ -607,7 +607,7 @@ def test_several_promises_of_a_case_are_one_notice_and_many_cases_a_digest(plan:
     (digest,) = desk.notices()
     said = message_of(digest, "")
     assert said.title == "黄牌30项"
-    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith("另有10项，请打开链接查看。")
+    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith("另有10项，请登录系统查看。")
     assert len(digest.request.claims) == 30 <= MOST_CLAIMS
 
 
@@ -626,6 +626,14 @@ def test_an_alert_is_notified_by_its_summary_and_its_end_as_recovered(plan: Plan
     assert texts.of(UNIT, [of_alert(alert)], NOW)["title"] == "按期率93.25%，未达目标100%"
     ended = Alert("f1", "resolved", labels, alert.annotations)
     assert texts.of(UNIT, [of_alert(ended)], NOW)["title"] == "以下告警已解除：按期率93.25%，未达目标100%"
+
+
+def test_a_text_has_names_and_no_words_of_the_machine(plan: Plan) -> None:
+    texts = NoticeTexts(plan)
+    bare = Alert("f1", "firing", {"alertname": "LedgerDown", "unit": "operations", "severity": "page"}, {})
+    assert texts.of("operations", [of_alert(bare)], NOW)["text_zh"] == "营商办：\n台账进程中断"
+    odd = of_card(DONE._replace(reason="some_reason"), NUMBERING.of(DONE))
+    assert "已解除（其他原因）" in texts.of(UNIT, [odd], NOW)["text_zh"] and "some" not in texts.of(UNIT, [odd], NOW)["text_zh"]
 
 
 def test_a_transition_is_claimed_so_that_a_second_notifier_notifies_nobody_again(plan: Plan) -> None:
