@@ -146,9 +146,13 @@ class Email(OneWay):
             server = self._connected(deadline)
             for stage, step in self._steps(server, content):
                 code, _ = step()
+                if stage is _Stage.CONTENT and code // 100 not in (2, 4, 5):
+                    return Uncertain(_NO_MAIL_SERVER)
                 if not 200 <= code < 300:
                     return _refusal(code, stage)
         except smtplib.SMTPResponseException as error:  # an answer, and a refusal
+            if stage is _Stage.CONTENT and not isinstance(error, smtplib.SMTPDataError):
+                return Uncertain(_NO_MAIL_SERVER)  # the mail was sent, and the reply to it is too long for one
             return _refusal(error.smtp_code, stage)
         except smtplib.SMTPNotSupportedError:
             return blocked(
@@ -206,7 +210,7 @@ def _refusal(code: int, stage: _Stage) -> Outcome:
     """What a reply of the server means that is no success; its words are not passed on, since they name mailboxes."""
     shown = f"SMTP {code}"
     if not 400 <= code < 600:  # no mail server answers so at the end of a step
-        return Retry(_NO_MAIL_SERVER, of_account=True) if stage is not _Stage.CONTENT else Uncertain(_NO_MAIL_SERVER)
+        return Retry(_NO_MAIL_SERVER, of_account=True)
     if code in _OF_THE_MAIL.get(stage, ()):
         if stage is _Stage.RECIPIENT:
             return Refused(f"收件邮箱不存在或拒收 the mailbox does not exist, or refuses: correct `to` ({shown})")
