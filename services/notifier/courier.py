@@ -117,13 +117,7 @@ class Courier:
 
     def requests(self) -> Iterator[Request]:
         """What is to be recorded now: outcomes of calls that have returned, and attempts that begin. Each once."""
-        for errand, call in list(self._busy.items()):
-            if call.future is not None and call.future.done():
-                returned = call.future.result()
-                if returned.outcome is not None and call.use is not None:
-                    called = Called(call.use.account, errand, returned.began_at, returned.ended_at)
-                    self._accounts.note(called, returned.outcome)
-                yield self._await(errand, call, returned.request)
+        yield from self._returned()
         look = _Look(self._around)
         for errand in self._state.touched():
             self._agenda.look_at(errand, look.now)
@@ -131,6 +125,17 @@ class Courier:
             delivery = self._state.under_way.get(errand)
             if delivery is not None and errand not in self._busy and self._state.may_be_sent(delivery):
                 yield from self._next(delivery, look)
+
+    def _returned(self) -> Iterator[Request]:
+        """Outcomes of calls that have returned."""
+        for errand, call in list(self._busy.items()):
+            if call.future is None or not call.future.done():
+                continue
+            returned = call.future.result()
+            if returned.outcome is not None and call.use is not None:
+                called = Called(call.use.account, errand, returned.began_at, returned.ended_at)
+                self._accounts.note(called, returned.outcome)
+            yield self._await(errand, call, returned.request)
 
     def _due(self, look: _Look) -> Iterator[Errand]:
         """What is to be looked at now: what waits for an account that has room again, and what waits for a time."""

@@ -146,14 +146,10 @@ class Email(OneWay):
             server = self._connected(deadline)
             for stage, step in self._steps(server, content):
                 code, _ = step()
-                if stage is _Stage.CONTENT and code // 100 not in (2, 4, 5):
-                    return Uncertain(_NO_MAIL_SERVER)
                 if not 200 <= code < 300:
-                    return _refusal(code, stage)
+                    return _refusal(code, stage, is_sent=stage is _Stage.CONTENT)
         except smtplib.SMTPResponseException as error:  # an answer, and a refusal
-            if stage is _Stage.CONTENT and not isinstance(error, smtplib.SMTPDataError):
-                return Uncertain(_NO_MAIL_SERVER)  # the mail was sent, and the reply to it is too long for one
-            return _refusal(error.smtp_code, stage)
+            return _raised(error, stage)
         except smtplib.SMTPNotSupportedError:
             return blocked(
                 "邮件服务器不支持所需的加密或登录 the mail server offers no TLS or login: correct `security`"
@@ -206,11 +202,19 @@ class Email(OneWay):
         return mail.as_bytes()
 
 
-def _refusal(code: int, stage: _Stage) -> Outcome:
+def _raised(error: smtplib.SMTPResponseException, stage: _Stage) -> Outcome:
+    """What a refusal means that the library raises: at the content before anything of it is sent, or after all of it is,
+    where the reply is longer than any reply."""
+    if stage is _Stage.CONTENT and not isinstance(error, smtplib.SMTPDataError):
+        return Uncertain(_NO_MAIL_SERVER)
+    return _refusal(error.smtp_code, stage)
+
+
+def _refusal(code: int, stage: _Stage, *, is_sent: bool = False) -> Outcome:
     """What a reply of the server means that is no success; its words are not passed on, since they name mailboxes."""
     shown = f"SMTP {code}"
     if not 400 <= code < 600:  # no mail server answers so at the end of a step
-        return Retry(_NO_MAIL_SERVER, of_account=True)
+        return Uncertain(_NO_MAIL_SERVER) if is_sent else Retry(_NO_MAIL_SERVER, of_account=True)
     if code in _OF_THE_MAIL.get(stage, ()):
         if stage is _Stage.RECIPIENT:
             return Refused(f"收件邮箱不存在或拒收 the mailbox does not exist, or refuses: correct `to` ({shown})")
