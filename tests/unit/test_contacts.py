@@ -13,6 +13,7 @@ from services.notifier.channels.account import Tools
 from services.notifier.channels.calls import Calls
 from services.notifier.channels.file import NoticeFile
 from services.notifier.contacts import (
+from services.notifier.recipients import Role
     FILE,
     OPERATIONS,
     Contacts,

@@ -203,7 +203,7 @@ class Email(OneWay):
 
 
 def _raised(error: smtplib.SMTPResponseException, stage: _Stage) -> Outcome:
-    """What a refusal means that the library raises: at the content before anything of it is sent, or after all of it is,
+    """What a refusal means that the library raises: at the content before anything of it is sent, or after all of it,
     where the reply is longer than any reply."""
     if stage is _Stage.CONTENT and not isinstance(error, smtplib.SMTPDataError):
         return Uncertain(_NO_MAIL_SERVER)
