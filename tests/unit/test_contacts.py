@@ -13,18 +13,17 @@ from services.notifier.channels.account import Tools
 from services.notifier.channels.calls import Calls
 from services.notifier.channels.file import NoticeFile
 from services.notifier.contacts import (
-from services.notifier.recipients import Role
     FILE,
     OPERATIONS,
     Contacts,
     InvalidContacts,
     QuietHours,
-    Role,
     channel_kinds,
     contacts_path,
     open_contacts,
     read_contacts,
 )
+from services.notifier.recipients import Role
 from services.notifier.secrets import Secrets
 from services.runtime.settings import Settings
 
