@@ -10,6 +10,8 @@ from fastapi.responses import RedirectResponse
 
 from services.casebook.casebook import Casebook
 from services.desk.access import About, Language, Viewer
+from services.desk.reading.reading import Reading
+from services.desk.reading.supervision import Supervision
 from services.desk.rendering import Shown, render
 from services.domain.plan.plan import Plan, Title
 from services.domain.time.zone import Instant, Zone
@@ -67,6 +69,10 @@ class Desk:
     ledger: LedgerIndex
     """It is only read here: what is to be recorded, the keeper is asked for."""
     texts: Texts
+    reading: Reading
+    """The desk's own index: figures, cards, verdicts."""
+    supervision: Supervision
+    """What the ledger says to a viewer."""
 
     @property
     def zone(self) -> Zone:
