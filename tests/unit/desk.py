@@ -10,8 +10,13 @@ from starlette.testclient import TestClient
 from services.casebook.casebook import Casebook
 from services.catalog.load.plan_folder import load_plan
 from services.desk.access import Viewer
+from services.desk.accounts.accounts import Accounts
+from services.desk.accounts.database import AccountsDatabase
 from services.desk.app import desk_app
-from services.desk.asking import SESSION_COOKIE, Desk, Owes, Session
+from services.desk.asking import Desk
+from services.desk.cookies import session_name
+from services.desk.figures import Figures
+from services.desk.session import Owes, Session
 from services.domain.plan.plan import Plan, Title
 from services.ledger.database import INDEX, open_store
 from services.ledger.index import LedgerIndex
@@ -56,6 +61,8 @@ def example_desk(folder: Path, **parts: Any) -> Desk:
         "casebook": Casebook.open(settings),
         "ledger": LedgerIndex(open_store(INDEX, settings.ledger, writes=False)),
         "texts": Texts.at(settings.texts),
+        "accounts": Accounts(AccountsDatabase.at(settings.accounts), Clock.real().now),
+        "figures": Figures(lambda: 0),
     }
     return Desk(**{**usual, **parts})
 
@@ -77,7 +84,7 @@ def client_of(desk: Desk, viewer: Viewer | None = None) -> TestClient:
     )
     if viewer is not None:
         assert isinstance(desk.sessions, OpenSessions)
-        client.cookies.set(SESSION_COOKIE, desk.sessions.begin(viewer))
+        client.cookies.set(session_name(desk.settings), desk.sessions.begin(viewer))
     return client
 
 
@@ -87,4 +94,5 @@ def example_settings(folder: Path) -> Settings:
         casebook=str(folder / "casebook.sqlite"),
         ledger=str(folder / "ledger.sqlite"),
         texts=str(folder / "texts.sqlite"),
+        accounts=str(folder / "accounts.sqlite"),
     )

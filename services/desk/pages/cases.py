@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from services.casebook.case_summary import CaseState
 from services.casebook.casebook import CaseFilter, ListedCase
 from services.desk.access import About, Access
+from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked, Desk
 from services.desk.pages import reading_words as w
 from services.desk.pages.case_text import CaseText
@@ -62,7 +63,7 @@ def cases(ask: Ask, query: Asking) -> Response:
     return answer
 
 
-@PAGES.get("/cases.xlsx", Access.READ, about=LISTED)
+@PAGES.get("/cases.xlsx", Access.READ, about=LISTED, note=Entry.EXPORTED)
 def cases_sheet(ask: Ask, query: Asking) -> Response:
     """The same as a file."""
     of = SaidOf(ask)
