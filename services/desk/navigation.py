@@ -15,7 +15,7 @@ class Entry(NamedTuple):
 
 
 NAVIGATION: Final = (
-    Entry("/", Title(zh="首页", en="Overview"), Access.READ),
+    Entry("/district", Title(zh="首页", en="Overview"), Access.READ),
     Entry("/cards", Title(zh="红黄牌", en="Cards"), Access.READ),
     Entry("/promises", Title(zh="承诺", en="Promises"), Access.READ),
     Entry("/cases", Title(zh="办件", en="Cases"), Access.READ),
