@@ -1,8 +1,8 @@
 """`kpiwatch up`: starts the whole system on this machine and runs it until Ctrl-C. The data stays.
 
 Starts in order: Kafka, its topics, gateway, feed, stream workers, exporter, ledger, notifier, casebook, desk,
-Alertmanager, Prometheus. Ends in the opposite order, by pid. Should it die itself, its parts go on; the next `up` or `up --forget`
-ends them first.
+Alertmanager, Prometheus. Ends in the opposite order, by pid. Should it die itself, its parts go on; the next `up` or
+`up --forget` ends them first.
 """
 
 import contextlib
@@ -78,6 +78,7 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
             "ledger": str(folder / "ledger.sqlite"),
             "texts": str(folder / "texts.sqlite"),
             "accounts": str(folder / "accounts.sqlite"),
+            "desk_index": folder / "desk.sqlite",
             "desk_url": settings.desk_url or f"http://127.0.0.1:{settings.desk_port}",
             "ledger_key": folder / "ledger.key",
             "checkpoints": folder / "checkpoints.jsonl",

@@ -80,8 +80,17 @@ def value_row(unit: str, state: State, value: str = "", kpi: str = PROMISE, **mo
     """A row of a promise in its official window."""
     promise = next(each for each in shipped().plan.promises if each.id == kpi and each.is_official)
     cells = dict.fromkeys(ValueRow._fields, "") | {
-        "kpi": kpi, "unit": unit, "item": "-", "variant": "official", "window": str(promise.official_window),
-        "window_end": WATERMARK, "value": value, "state": state, "n": "12", "objective": "= 1", **more,
+        "kpi": kpi,
+        "unit": unit,
+        "item": "-",
+        "variant": "official",
+        "window": str(promise.official_window),
+        "window_end": WATERMARK,
+        "value": value,
+        "state": state,
+        "n": "12",
+        "objective": "= 1",
+        **more,
     }
     return ValueRow(**cells)
 
