@@ -32,7 +32,10 @@ _OPEN = (Outcome.MISSED, Outcome.OVERDUE, Outcome.AWAITING, Outcome.LATE_ENTRY)
 class DayLine(NamedTuple):
     """A day of an account."""
 
+    date: str
+    """`2021-10-15`."""
     day: str
+    """Its day and weekday; the year where it begins, and on the first line."""
     counted: str
     """Empty: it does not count."""
     total: str
@@ -177,16 +180,18 @@ class CaseText:
         for day in account.days:
             total += day.amount
             yield DayLine(
-                self._day(day.day),
+                date.fromordinal(day.day).isoformat(),
+                self._day(day.day, is_first=day is account.days[0]),
                 amount_text(day.amount, account.scale) if day.amount else "",
                 amount_text(total, account.scale),
                 day_words(day, account, self._zone, names, self._of.say),
                 due is not None and self._zone.day(due) == day.day,
             )
 
-    def _day(self, day: int) -> str:
-        number = weekday(day)
-        return f"{date.fromordinal(day)} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
+    def _day(self, day: int, *, is_first: bool) -> str:
+        number, on = weekday(day), date.fromordinal(day)
+        written = on.isoformat() if is_first or (on.month, on.day) == (1, 1) else on.isoformat()[5:]
+        return f"{written} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
 
     # ---- what happened -------------------------------------------------------------------------------
     @property
