@@ -159,13 +159,22 @@ def make_cards(folder: Path, count: int) -> None:
     start = read("2021-09-01T00:00:00+08:00")
     cards = [
         {
-            "name": f"K|{number}", "kpi": rng.choice(kpis),
-            "case": f"/s {number}", "case_key": case_key("/s", str(number)), "cycle": 1, "node": "-", "level": rng.choice(["red", "yellow"]), "unit": rng.choice(units),
-            "raised_at": start + number, "due_at": start + rng.randrange(30) * 86_400_000_000,
-            "cleared_at": None if number % 2 else start, "active": number % 2, "reason": "",
+            "name": f"K|{number}",
+            "kpi": rng.choice(kpis),
+            "case": f"/s {number}",
+            "case_key": case_key("/s", str(number)),
+            "cycle": 1,
+            "node": "-",
+            "level": rng.choice(["red", "yellow"]),
+            "unit": rng.choice(units),
+            "raised_at": start + number,
+            "due_at": start + rng.randrange(30) * 86_400_000_000,
+            "cleared_at": None if number % 2 else start,
+            "active": number % 2,
+            "reason": "",
         }
         for number in range(count)
-    ]  # fmt: skip
+    ]
     fill_reading(settings, [])
     with reading_engine(settings, writes=True).begin() as connection:
         connection.execute(schema.cards.insert(), cards)
