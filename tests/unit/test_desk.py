@@ -25,9 +25,9 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_a_page_says_its_zone_in_the_language_of_the_account(desk: Desk) -> None:
-    said = client_of(desk, OPERATIONS._replace(language="en")).get("/")
+    said = client_of(desk, OPERATIONS._replace(language="en")).get("/account")
     assert said.status_code == 200 and "Asia/Shanghai" in said.text and "Sign out" in said.text
-    assert "退出" in client_of(desk, OPERATIONS).get("/").text
+    assert "退出" in client_of(desk, OPERATIONS).get("/account").text
 
 
 def test_whoever_is_not_signed_in_is_sent_to_sign_in_and_back(desk: Desk) -> None:
