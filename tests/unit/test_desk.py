@@ -87,7 +87,7 @@ def test_a_defect_is_a_page_without_a_traceback(desk: Desk, monkeypatch: pytest.
 
     client = client_of(desk, OPERATIONS)
     monkeypatch.setattr("services.desk.asking.Asked.page", broken)
-    answer = client.get("/")
+    answer = client.get("/account")
     assert answer.status_code == 500 and "4711" not in answer.text and "系统出现错误" in answer.text
 
 
