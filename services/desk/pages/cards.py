@@ -48,6 +48,7 @@ def cards(ask: Ask, query: Asking) -> Response:
         ask,
         "cards.html",
         page=_page(ask, query, query.after),
+        watermark=ask.desk.reading.district(ask.known).watermark,
         query=query,
         sees_all=scope.everything,
         leads=bool(scope.leads),
