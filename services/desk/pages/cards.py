@@ -86,7 +86,7 @@ def _every_card(ask: Asked, query: CardQuery) -> Iterator[CardLine]:
 def _row(line: CardLine, of: SaidOf) -> tuple[object, ...]:
     return (
         of.card(line.level).word,
-        f"{of.promise(line.kpi)}（{line.kpi}）",
+        of.promise_and_id(line.kpi),
         of.node(line.node, line.kpi),
         line.case,
         of.unit(line.unit),
