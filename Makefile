@@ -115,6 +115,10 @@ fuzz-doors: setup ## mutated events by HTTP, by inbox and by file, by SEED: the 
 schemathesis: setup build/schemathesis/installed ## requests made up from the description of the gateway, by SEED, against the real processes
 	@exec $(BIN)/python -m tests.schemathesis_gateway --seed $(SEED)
 
+.PHONY: bench-desk
+bench-desk: setup ## the pages of the desk with 100,000 cards and 20 clients: 95th percentile and CPU a request; two minutes
+	@exec $(BIN)/python -m tests.bench_desk
+
 .PHONY: browser
 browser: setup build/browser/installed ## what the test of the page /try needs: playwright, axe, and Debian's Chromium where this user may install it
 

@@ -5,6 +5,7 @@ import logging
 import secrets
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ from services.desk.accounts.logbook import Logbook, request_of
 from services.desk.app import desk_app
 from services.desk.asking import Desk
 from services.desk.figures import Figures
+from services.desk.reading.kept import KeptReading, questions_of
+from services.desk.reading.reading import ReadingUnavailable
 from services.ledger.database import INDEX, LedgerUnavailable, open_store
 from services.ledger.index import LedgerIndex
 from services.ledger.texts import Texts
@@ -45,15 +48,18 @@ def serve(settings: Settings) -> None:
     """Until SIGTERM or Ctrl-C. Raises AccountsUnavailable, LedgerUnavailable or CasebookUnavailable at the start where
     a database cannot be had, InvalidPlan."""
     desk = open_desk(settings)
+    reading = KeptReading(settings, desk.casebook)
     ending = threading.Event()
     keeping = threading.Thread(target=keep_house, args=(desk, ending), name="log", daemon=True)
-    app = desk_app(desk, lambda app: _add_probes(app, desk, keeping))
+    app = desk_app(desk, lambda app: _add_probes(app, desk, [keeping, reading.thread]))
     keeping.start()
+    reading.start()
     try:
         uvicorn.run(app, **_server(settings))
     finally:
         ending.set()
         keeping.join(timeout=2)
+        reading.end()
         desk.accounts.database.close()
         desk.texts.close()
 
@@ -63,14 +69,18 @@ def open_desk(settings: Settings) -> Desk:
     clock = Clock.from_settings(settings)
     clock.now()
     accounts = open_accounts(settings)
+    casebook, ledger = Casebook.open(settings), LedgerIndex(open_store(INDEX, settings.ledger, writes=False))
+    asked = questions_of(settings, casebook, ledger, clock)
     return Desk(
         plan=load_plan(settings.plan),
         settings=settings,
         clock=clock,
         sessions=accounts,
         accounts=accounts,
-        casebook=Casebook.open(settings),
-        ledger=LedgerIndex(open_store(INDEX, settings.ledger, writes=False)),
+        casebook=casebook,
+        ledger=ledger,
+        reading=asked.reading,
+        supervision=asked.supervision,
         texts=Texts.at(settings.texts),
         figures=Figures(accounts.count_sessions),
     )
@@ -128,15 +138,15 @@ def send_digests(logbook: Logbook, now: int, bootstrap: str, writer: str) -> Non
         producer.close(timeout=2)
 
 
-def _add_probes(app: FastAPI, desk: Desk, keeping: threading.Thread) -> None:
+def _add_probes(app: FastAPI, desk: Desk, threads: Sequence[threading.Thread]) -> None:
     def answers() -> bool:
         try:
             desk.accounts.count_sessions()
-        except AccountsUnavailable:
+            return desk.reading.is_ready()
+        except (AccountsUnavailable, ReadingUnavailable):
             return False
-        return True
 
-    add_health(app, "log", keeping.is_alive, answers)
+    add_health(app, "topics", lambda: all(thread.is_alive() for thread in threads), answers)
 
     @app.get("/metrics")
     def metrics() -> Response:
@@ -174,7 +184,7 @@ def run() -> None:
 
 def main() -> int:
     """The exit code."""
-    return exit_code_of(run, (AccountsUnavailable, LedgerUnavailable, CasebookUnavailable))
+    return exit_code_of(run, (AccountsUnavailable, LedgerUnavailable, CasebookUnavailable, BrokerUnavailable))
 
 
 if __name__ == "__main__":

@@ -36,12 +36,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from services.casebook.casebook import BadCursor as BadCaseCursor
 from services.casebook.database import CasebookUnavailable
 from services.desk import words
 from services.desk.accounts.database import AccountsUnavailable
 from services.desk.asking import Desk, asked_of
 from services.desk.guards import PROBES, Guard, OwnAddress
-from services.desk.pages import account, accounts, assets, home, logs, sign_in
+from services.desk.pages import account, accounts, assets, cards, cases, home, logs, promises, sign_in, supervision
+from services.desk.reading.cursor import BadCursor
+from services.desk.reading.reading import ReadingUnavailable
 from services.desk.refusal import Elsewhere, NotFound, Refusal
 from services.desk.routes import Pages, add_routes, check_routes
 from services.domain.plan.plan import Title
@@ -54,6 +57,10 @@ FAMILIES: Final[tuple[Pages, ...]] = (
     sign_in.PAGES,
     account.PAGES,
     home.PAGES,
+    promises.PAGES,
+    cards.PAGES,
+    cases.PAGES,
+    supervision.PAGES,
     accounts.PAGES,
     logs.PAGES,
 )
@@ -91,9 +98,15 @@ def _answer_with_pages(app: FastAPI) -> None:
 
     @app.exception_handler(CasebookUnavailable)
     @app.exception_handler(LedgerUnavailable)
+    @app.exception_handler(ReadingUnavailable)
     def away(request: Request, error: Exception) -> Response:
         log.warning("%s", error)  # it names a place and a setting, no case
         return _page(request, Refusal(503, words.AWAY, words.AWAY_REMEDY))
+
+    @app.exception_handler(BadCursor)
+    @app.exception_handler(BadCaseCursor)
+    def no_such_page(request: Request, error: Exception) -> Response:
+        return _page(request, NotFound())
 
     @app.exception_handler(HTTPException)
     def of_framework(request: Request, error: HTTPException) -> Response:

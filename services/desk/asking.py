@@ -13,6 +13,8 @@ from services.desk.accounts.accounts import Accounts
 from services.desk.accounts.logbook import Deed, Entry, Logbook
 from services.desk.cookies import LANGUAGE, token_of
 from services.desk.figures import Figures
+from services.desk.reading.reading import Reading
+from services.desk.reading.supervision import Supervision
 from services.desk.rendering import Shown, render
 from services.desk.session import Owes, Session, Sessions
 from services.domain.plan.plan import Plan, Title
@@ -38,6 +40,10 @@ class Desk:
     ledger: LedgerIndex
     """It is only read here: what is to be recorded, the keeper is asked for."""
     texts: Texts
+    reading: Reading
+    """The desk's own index: figures, cards, verdicts."""
+    supervision: Supervision
+    """What the ledger says to a viewer."""
     figures: Figures
 
     @property

@@ -78,6 +78,7 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
             "ledger": str(folder / "ledger.sqlite"),
             "texts": str(folder / "texts.sqlite"),
             "accounts": str(folder / "accounts.sqlite"),
+            "desk_index": folder / "desk.sqlite",
             "desk_url": settings.desk_url or f"http://127.0.0.1:{settings.desk_port}",
             "ledger_key": folder / "ledger.key",
             "checkpoints": folder / "checkpoints.jsonl",

@@ -141,6 +141,8 @@ class Settings(BaseModel):
     """Addresses or networks, with commas, of the proxies that end TLS and whose X-Forwarded-For and -Proto are used."""
     accounts: str = ".kpiwatch/accounts.sqlite"
     """Accounts, sessions and log of the desk: a file, or a database as in `ledger`. It is nowhere else: back it up."""
+    desk_index: Path = Path(".kpiwatch/desk.sqlite")
+    """File of the desk's own index of values, cards and verdicts; it is built from Kafka."""
     desk_log_days: Annotated[int, Field(ge=180, le=3_650)] = 180
     """Days for which it is kept who signed in, looked at what and took it away."""
 

@@ -16,6 +16,7 @@ from services.desk.app import desk_app
 from services.desk.asking import Desk
 from services.desk.cookies import session_name
 from services.desk.figures import Figures
+from services.desk.reading.kept import questions_of
 from services.desk.session import Owes, Session
 from services.domain.plan.plan import Plan, Title
 from services.ledger.database import INDEX, open_store
@@ -53,13 +54,19 @@ class OpenSessions:
 def example_desk(folder: Path, **parts: Any) -> Desk:
     """A desk of the shipped plan, with its databases in a folder; `parts`: fields of it."""
     settings = parts.pop("settings", None) or example_settings(folder)
+    casebook = Casebook.open(settings)
+    ledger = LedgerIndex(open_store(INDEX, settings.ledger, writes=False))
+    clock = parts.get("clock", Clock.real())
+    asked = questions_of(settings, parts.get("casebook", casebook), parts.get("ledger", ledger), clock)
     usual = {
         "plan": shipped_plan(),
         "settings": settings,
-        "clock": Clock.real(),
+        "clock": clock,
         "sessions": OpenSessions(),
-        "casebook": Casebook.open(settings),
-        "ledger": LedgerIndex(open_store(INDEX, settings.ledger, writes=False)),
+        "casebook": casebook,
+        "ledger": ledger,
+        "reading": asked.reading,
+        "supervision": asked.supervision,
         "texts": Texts.at(settings.texts),
         "accounts": Accounts(AccountsDatabase.at(settings.accounts), Clock.real().now),
         "figures": Figures(lambda: 0),
@@ -94,5 +101,6 @@ def example_settings(folder: Path) -> Settings:
         casebook=str(folder / "casebook.sqlite"),
         ledger=str(folder / "ledger.sqlite"),
         texts=str(folder / "texts.sqlite"),
+        desk_index=folder / "desk.sqlite",
         accounts=str(folder / "accounts.sqlite"),
     )

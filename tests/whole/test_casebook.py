@@ -36,6 +36,7 @@ from services.messaging.codec import admission
 from services.messaging.reader import Record
 from services.messaging.records.case_events import record_of_line
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS
+from services.runtime.database import upsert
 from tests.unit.casebook_records import IDS, PARTITIONS, Log, content, district, filled, open_index
 from tests.verdicts import shipped
 
@@ -376,15 +377,15 @@ def test_a_batch_that_fails_leaves_nothing_and_counts_once_when_it_comes_again(
     records = some_records()[:50]
     index = open_index(fresh)
     before = content(fresh)
-    failing: Callable[..., None] = Index._upsert
+    failing: Callable[..., None] = upsert
 
-    def fail(self: Index, connection: Any, table: Any, rows: Any) -> None:
+    def fail(connection: Any, table: Any, rows: Any) -> None:
         if table is schema.positions:
             raise SQLAlchemyError("the disk is full")
-        failing(self, connection, table, rows)
+        failing(connection, table, rows)
 
     with monkeypatch.context() as patched, pytest.raises(SQLAlchemyError):
-        patched.setattr(Index, "_upsert", fail)
+        patched.setattr("services.casebook.index.upsert", fail)
         index.take(records)
     assert content(fresh) == before
     index.take(records)
