@@ -1,5 +1,6 @@
 """Asking the keeper for records, and the answers to that."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -164,6 +165,33 @@ class LedgerClient:
         for record in records:
             self._answers.take(record)
         return records
+
+
+class RequestSender:
+    """Asks for records, and reads none: who shows the ledger out of its index finds the answers there. Any thread may
+    ask."""
+
+    def __init__(self, open_producer: Callable[[], Any]) -> None:
+        """`open_producer`: gives a KafkaProducer, at the first request; it may raise BrokerUnavailable."""
+        self._open = open_producer
+        self._lock = threading.Lock()
+        self._producer: Any = None
+
+    def send(self, request: Request, timeout_seconds: float) -> None:
+        """Ask for a record. Returns once Kafka has the request. Raises LedgerAway: it may be there, may come yet, or
+        not; or RequestInvalid: it was not sent, since it can never be recorded."""
+        key, value = request.checked_record()
+        try:
+            with self._lock:
+                self._producer = self._producer or self._open()
+            self._producer.send(LEDGER_REQUESTS, value, key, partition=0).get(timeout_seconds)
+        except (KafkaError, BrokerUnavailable, AssertionError) as error:  # AssertionError: it is being closed
+            raise LedgerAway(f"Kafka did not take a request for the ledger: {type(error).__name__}") from error
+
+    def close(self) -> None:
+        """Leave the broker."""
+        if self._producer is not None:
+            self._producer.close(timeout=2)
 
 
 def producer_of(bootstrap: str) -> KafkaProducer:
