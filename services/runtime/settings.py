@@ -133,6 +133,10 @@ class Settings(BaseModel):
     ledger_port: Port = 19105
     """Metrics and health of the ledger's keeper."""
 
+    # The desk: the page of units and of the operations centre; its address is `desk_url`
+    desk_port: Port = 19106
+    """Port of the desk's pages, of its metrics and health."""
+
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")
     """Folder for what is fetched once: Kafka's jars, Prometheus, Alertmanager."""
