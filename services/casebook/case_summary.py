@@ -74,6 +74,35 @@ def case_summary(judge: Judge, key: str, facts: Sequence[Fact]) -> IndexedCase:
     )
 
 
+class Party(NamedTuple):
+    """A unit that accepted a case or held a node of it."""
+
+    unit: str
+    until: Instant | None
+    """When the last node that it held ended; None: it accepted the case, or holds a node now."""
+
+
+def parties_of(judge: Judge, facts: Sequence[Fact]) -> tuple[Party, ...]:
+    """The units of a case, over all its requests, sorted; none where its events cannot be read as a case. `facts`: as
+    in `case_summary`. Never raises."""
+    try:
+        cycles = judge.cases(facts) if is_case(facts) else []
+    except Exception:  # as in `case_summary`
+        return ()
+    until: dict[str, Instant | None] = {}
+    for case in cycles:
+        for span in case.nodes:
+            unit = span.unit or case.unit
+            until[unit] = _later(until.get(unit, span.end), span.end)
+    until |= {case.unit: None for case in cycles}
+    return tuple(Party(unit, until[unit]) for unit in sorted(until) if unit)
+
+
+def _later(one: Instant | None, other: Instant | None) -> Instant | None:
+    """The later of two ends; None, which has not come, is later than any."""
+    return None if one is None or other is None else max(one, other)
+
+
 def _filed_at(case: Case) -> Instant | None:
     if case.accepted_at is not None:
         return case.accepted_at

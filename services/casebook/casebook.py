@@ -17,10 +17,10 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Final, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, or_, select
 
 from services.casebook import schema
-from services.casebook.case_summary import CaseState, IndexedCase
+from services.casebook.case_summary import CaseState, IndexedCase, Party
 from services.casebook.database import CasebookUnavailable, asking, open_engine
 from services.casebook.held_events import held_events
 from services.casebook.index import version_of
@@ -43,6 +43,9 @@ MOST_CASES: Final = 1_000
 
 
 _AFTER_SEPARATOR: Final = chr(ord(KEY_SEPARATOR) + 1)
+
+
+_AFTER_ALL: Final = chr(0x10FFFF)
 
 
 class NotReady(CasebookUnavailable):
@@ -70,6 +73,15 @@ class CaseFilter(NamedTuple):
     """An event of it arrived then or later."""
     owner: str | None = None
     """It owns the case."""
+    parties: tuple[str, ...] | None = None
+    """One of these units accepted it, or held a node of it; with `behind`: or it is behind one of those promises."""
+    behind: tuple[str, ...] = ()
+    """Keys of promises: a case is behind one of which it has a card or a verdict."""
+    prefix: str = ""
+    """Its subject begins so."""
+    filed_from: Instant | None = None
+    filed_before: Instant | None = None
+    """Its last request was filed in this time."""
 
 
 ALL: Final = CaseFilter()
@@ -209,6 +221,25 @@ class Casebook:
         with self._asking() as connection:
             return {key: facts for some in _parts(wanted) for key, facts in _facts_of_cases(connection, some)}
 
+    def parties(self, key: str) -> tuple[Party, ...]:
+        """The units of a case, by its key; none where there is no such case. Raises NotReady, CasebookUnavailable."""
+        table = schema.parties
+        asked = select(table.c.unit, table.c.until).where(table.c.case_key == key).order_by(table.c.unit)
+        with self._asking() as connection:
+            return tuple(Party(*row) for row in connection.execute(asked))
+
+    def arrivals(self) -> dict[str, Instant]:
+        """Source → when its last admitted event arrived. Raises NotReady, CasebookUnavailable."""
+        with self._asking() as connection:
+            return {row.source: row.last_arrival for row in connection.execute(select(schema.arrivals))}
+
+    def refusals_of(self, sources: Iterable[str]) -> dict[str, int]:
+        """Source → how many of its events were refused. Raises NotReady, CasebookUnavailable."""
+        table = schema.refusals.c
+        asked = select(table.source, func.count()).where(table.source.in_(list(sources))).group_by(table.source)
+        with self._asking() as connection:
+            return {row[0]: row[1] for row in connection.execute(asked)}
+
     def _account(self, key: str, facts: list[Fact], refused: tuple[RefusedEvent, ...], now: Instant) -> CaseAccount:
         quarantine = SafeJudge(self.judge).judge(facts, now).quarantine
         if quarantine is not None:
@@ -246,12 +277,36 @@ def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
         yield table.state == wanted.state
     if wanted.since is not None:
         yield table.last_arrival >= wanted.since
+    if wanted.parties is not None:
+        yield _belongs(wanted.parties, wanted.behind)
+    yield from _of_number_and_day(wanted)
     if wanted.level is not None:
         yield _has_card(level=wanted.level, promise=wanted.promise)
     elif wanted.promise is not None:
         verdicts = schema.verdicts.c
         of_promise = select(verdicts.case_key).where(verdicts.kpi == wanted.promise)
         yield or_(_has_card(promise=wanted.promise, active=False), table.case_key.in_(of_promise))
+
+
+def _of_number_and_day(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
+    table = schema.cases.c
+    if wanted.prefix:
+        prefix = wanted.prefix.replace("\0", "")
+        yield table.subject.between(prefix, f"{prefix}{_AFTER_ALL}")  # a range of an index, which LIKE is not
+    if wanted.filed_from is not None:
+        yield table.filed_at >= wanted.filed_from
+    if wanted.filed_before is not None:
+        yield table.filed_at < wanted.filed_before
+
+
+def _belongs(units: Sequence[str], promises: Sequence[str]) -> ColumnElement[bool]:
+    cases, parties, cards, verdicts = schema.cases.c, schema.parties.c, schema.cards.c, schema.verdicts.c
+    held = exists().where(parties.case_key == cases.case_key, parties.unit.in_(units))
+    if not promises:
+        return held
+    carded = exists().where(cards.case_key == cases.case_key, cards.kpi.in_(promises))
+    judged = exists().where(verdicts.case_key == cases.case_key, verdicts.kpi.in_(promises))
+    return or_(held, carded, judged)
 
 
 def _reported_by(source: str) -> ColumnElement[bool]:

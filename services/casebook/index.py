@@ -6,16 +6,15 @@ for many events.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, inspect, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, delete, inspect, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook import schema
-from services.casebook.case_summary import case_summary
+from services.casebook.case_summary import case_summary, parties_of
 from services.casebook.database import CasebookUnavailable, sentence
 from services.casebook.held_events import held_events
 from services.casebook.record_reader import Changes, RecordReader, Row
@@ -24,14 +23,13 @@ from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
 from services.messaging.reader import Record
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS
-from services.runtime.database import place_of
+from services.runtime.database import insert_into, place_of, replace_named, upsert
 
 log = logging.getLogger(__name__)
 
 Positions = Mapping[tuple[str, int], int]
 """Topic and partition → offset of the next record to read."""
 
-_INSERTS: Final = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 SETTLED_AT_ONCE: Final = 500
 """Cases in one transaction of `settle`."""
 _COMPACTED: Final = (ALERT_CARDS, CASE_VERDICTS)
@@ -58,7 +56,6 @@ class Index:
         self._judge = judge
         self._reader = RecordReader(judge.plan, partitions)
         self._version = version_of(judge, partitions)
-        self._insert: Callable[[Table], Any] = _INSERTS[engine.dialect.name]
         self._topic_ids: Mapping[str, str] = {}
         self.indexed = 0
         """Events since the start of this process."""
@@ -127,7 +124,7 @@ class Index:
                 return
             changes = self._reader.read(fresh)
             self._write(connection, changes)
-            self._upsert(connection, schema.positions, self._positions_behind(fresh))
+            upsert(connection, schema.positions, self._positions_behind(fresh))
         self.indexed += len(changes.events)
         for topic, count in changes.unreadable.items():
             self.unreadable[topic] = self.unreadable.get(topic, 0) + count
@@ -151,16 +148,18 @@ class Index:
         if changes.events:
             self._insert_events(connection, list(changes.events.values()))
             touched = [{"case_key": key} for key in dict.fromkeys(key for key, _ in changes.events)]
-            connection.execute(self._insert(schema.unsettled).on_conflict_do_nothing(), touched)
+            connection.execute(insert_into(connection, schema.unsettled).on_conflict_do_nothing(), touched)
         if changes.refusals:
-            connection.execute(self._insert(schema.refusals).on_conflict_do_nothing(), changes.refusals)
-        self._replace(connection, schema.cards, changes.cards)
-        self._replace(connection, schema.verdicts, changes.verdicts)
+            connection.execute(insert_into(connection, schema.refusals).on_conflict_do_nothing(), changes.refusals)
+        if changes.arrivals:
+            self._note_arrivals(connection, changes.arrivals)
+        replace_named(connection, schema.cards, changes.cards)
+        replace_named(connection, schema.verdicts, changes.verdicts)
 
     def _insert_events(self, connection: Connection, rows: list[Row]) -> None:
         """Of two events of one source and id, one is kept: see `wins`."""
         table = schema.events
-        statement = self._insert(table)
+        statement = insert_into(connection, table)
         new = statement.excluded
         better = (new.digest < table.c.digest) | (
             (new.digest == table.c.digest) & (new.received < table.c.received)
@@ -169,20 +168,16 @@ class Index:
         keys = [table.c.case_key, table.c.event]
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=better), rows)
 
-    def _replace(self, connection: Connection, table: Table, rows: Mapping[str, Row | None]) -> None:
-        """The latest record of each key; none removes its row."""
-        gone = [{"gone": name} for name, row in rows.items() if row is None]
-        if gone:
-            connection.execute(delete(table).where(table.c.name == bindparam("gone")), gone)
-        self._upsert(connection, table, [row for row in rows.values() if row is not None])
-
-    def _upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
-        if not rows:
-            return
-        keys = [column.name for column in table.primary_key]
-        statement = self._insert(table)
-        changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    def _note_arrivals(self, connection: Connection, arrivals: Mapping[str, Instant]) -> None:
+        table = schema.arrivals
+        statement = insert_into(connection, table)
+        latest = statement.excluded.last_arrival
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["source"], set_={"last_arrival": latest}, where=latest > table.c.last_arrival
+            ),
+            [{"source": source, "last_arrival": at} for source, at in arrivals.items()],
+        )
 
     # ---- cases ---------------------------------------------------------------------------------------
     def settle(self, at_most: int = SETTLED_AT_ONCE) -> int:
@@ -199,15 +194,18 @@ class Index:
     def _settle(self, connection: Connection, keys: list[str]) -> None:
         summaries: list[Row] = []
         reporters: list[Row] = []
+        parties: list[Row] = []
         for key, rows in groupby(_events_of(connection, keys), key=lambda row: row.case_key):
             facts = facts_of(rows)
             summaries.append(case_summary(self._judge, key, facts)._asdict())
             others = {fact.source for fact in facts} - {summaries[-1]["owner"]}
             reporters += [{"case_key": key, "source": source} for source in others]
-        self._upsert(connection, schema.cases, summaries)
-        connection.execute(delete(schema.reporters).where(schema.reporters.c.case_key.in_(keys)))
-        if reporters:
-            connection.execute(schema.reporters.insert(), reporters)
+            parties += [{"case_key": key, **party._asdict()} for party in parties_of(self._judge, facts)]
+        upsert(connection, schema.cases, summaries)
+        for table, rows in ((schema.reporters, reporters), (schema.parties, parties)):
+            connection.execute(delete(table).where(table.c.case_key.in_(keys)))
+            if rows:
+                connection.execute(table.insert(), rows)
         connection.execute(delete(schema.unsettled).where(schema.unsettled.c.case_key.in_(keys)))
 
     # ---- how far -------------------------------------------------------------------------------------

@@ -5,14 +5,15 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services.casebook.index import SETTLED_AT_ONCE, Index, OtherWriter
+from services.domain.time.zone import Instant
 from services.messaging.reader import Record, TopicReader
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS
 from services.metric_names import casebook_metrics as metrics
@@ -34,12 +35,31 @@ _BACKLOG: Final = 10_000
 _SECOND_US: Final = 1_000_000
 
 
+class KeptIndex(Protocol):
+    """What is kept: an index of topics that takes batches of records in."""
+
+    @property
+    def indexed(self) -> int:
+        """Records that it counts, since the start of this process."""
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Take a batch in, whole or not at all."""
+
+    def settle(self) -> int:
+        """Compute what follows from what came in; how many waited, fewer than SETTLED_AT_ONCE once none waits."""
+
+    def note(self, *, ready: bool, complete_at: Instant) -> None:
+        """Note that it has caught up, and that it has all that was in the topics at a time (real time)."""
+
+
 class Keeper:
     """Keeps one index up to date. One thread runs it; any thread may read `ready` and `complete_at`."""
 
-    def __init__(self, index: Index, reader: TopicReader) -> None:
-        """`reader`: of TOPICS, from the positions on that the index gave when it was opened."""
+    def __init__(self, index: KeptIndex, reader: TopicReader, name: str = "casebook") -> None:
+        """`reader`: of the index's topics, from the positions on that it gave when it was opened. `name`: of the index,
+        in the log."""
         self._index = index
+        self._name = name
         self.reader = reader
         self.ready = False
         self.complete_at = 0
@@ -86,7 +106,7 @@ class Keeper:
         if is_news and ends_at > self.complete_at:
             self._index.note(ready=True, complete_at=ends_at)
             if not self.ready:
-                log.info("casebook: caught up, %d events indexed", self._index.indexed)
+                log.info("%s: caught up, %d records indexed", self._name, self._index.indexed)
             self.ready, self.complete_at, self._noted = True, ends_at, time.monotonic()
 
     def _until_written(self, write: Callable[[], None], ending: threading.Event) -> None:
@@ -98,7 +118,7 @@ class Keeper:
             except (OperationalError, InterfaceError) as error:  # it is away, locked, or its disk is full
                 if time.monotonic() - self._complained > _COMPLAIN_SECONDS:
                     self._complained = time.monotonic()
-                    log.warning("casebook: nothing can be written (%s); trying again", type(error).__name__)
+                    log.warning("%s: nothing can be written (%s); trying again", self._name, type(error).__name__)
                 ending.wait(_AGAIN_SECONDS)
 
 

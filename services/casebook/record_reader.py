@@ -37,6 +37,8 @@ class Changes:
     cards: dict[str, Row | None] = field(default_factory=dict)
     """Key of a record → its row; None: it was retracted."""
     verdicts: dict[str, Row | None] = field(default_factory=dict)
+    arrivals: dict[str, int] = field(default_factory=dict)
+    """Source → when its last admitted event arrived."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """Topic → records that are not what it holds."""
 
@@ -78,6 +80,7 @@ class RecordReader:
             changes.refusals.append(self._refusal(record, refused))
             return
         fact = admitted.fact
+        changes.arrivals[fact.source] = max(fact.received, changes.arrivals.get(fact.source, fact.received))
         if fact.type == _HEARTBEAT:  # it is about no case
             return
         row = event_row(admitted.key, fact)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Raise it with every change of a table, of what is written into it, or of `case_summary`: the index is built again."""
 PREFIX: Final = "casebook_"
 """Of every table: the database may hold others."""
@@ -110,6 +110,19 @@ reporters = _table(
     Column("source", _text, primary_key=True),
 )
 """The sources that report on a case of another owner."""
+parties = _table(
+    "parties",
+    Column("unit", _text, primary_key=True),
+    Column("case_key", _text, primary_key=True),
+    Column("until", BigInteger),  # null: it accepted the case, or holds it
+)
+"""The units that accepted a case or held a node of it; of one that has passed it on, when its last node ended."""
+arrivals = _table(
+    "arrivals",
+    Column("source", _text, primary_key=True),
+    Column("last_arrival", BigInteger, nullable=False),
+)
+"""Sources of the plan → when their last admitted event arrived, heartbeats included."""
 
 Index(f"{PREFIX}refusals_of_case", refusals.c.case_digest)
 Index(f"{PREFIX}cards_of_case", cards.c.case_key)
@@ -119,4 +132,6 @@ Index(f"{PREFIX}verdicts_of_case", verdicts.c.case_key)
 Index(f"{PREFIX}verdicts_of_promise", verdicts.c.kpi, verdicts.c.case_key)
 Index(f"{PREFIX}cases_of_subject", cases.c.subject, cases.c.case_key)
 Index(f"{PREFIX}cases_of_item", cases.c.service_item, cases.c.case_key)
+Index(f"{PREFIX}parties_of_case", parties.c.case_key)
+Index(f"{PREFIX}refusals_of_source", refusals.c.source)
 Index(f"{PREFIX}cases_of_reporter", reporters.c.source, reporters.c.case_key)

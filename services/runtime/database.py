@@ -1,10 +1,11 @@
 """A database that a setting names: a file (SQLite), or PostgreSQL where several machines ask."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Table, bindparam, create_engine, delete, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 _WAIT_SECONDS: Final = 20
@@ -45,6 +46,32 @@ def said(error: SQLAlchemyError) -> str:
     """What a database says, without the statement and its values."""
     original = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
     return original.splitlines()[0] if original else type(error).__name__
+
+
+_INSERTS: Final = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """An insert that can say what is to happen where a row is there already."""
+    return _INSERTS[connection.dialect.name](table)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put rows in; each replaces the row with its primary key."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    statement = insert_into(connection, table)
+    changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def replace_named(connection: Connection, table: Table, rows: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """The latest row of each name; None removes it. The table's primary key is `name`."""
+    gone = [{"gone": name} for name, row in rows.items() if row is None]
+    if gone:
+        connection.execute(delete(table).where(table.c.name == bindparam("gone")), gone)
+    upsert(connection, table, [row for row in rows.values() if row is not None])
 
 
 def _postgresql(url: URL) -> Engine:
