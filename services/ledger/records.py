@@ -73,8 +73,10 @@ class LedgerRecords:
         with asking(INDEX, self._engine) as connection:
             return [LedgerRecord.decode(value) for value in connection.scalars(asked)]
 
-    def latest(self, kind: Kind, unit: str | None = None, before: int | None = None, most: int = 50) -> list[LedgerRecord]:
-        """The latest records of a kind, the newest first. `unit`: only its own. `before`: only those before a number."""
+    def latest(
+        self, kind: Kind, unit: str | None = None, before: int | None = None, most: int = 50
+    ) -> list[LedgerRecord]:
+        """The latest records of a kind, newest first. `unit`: only its own. `before`: only those before a number."""
         table = schema.records.c
         asked = select(table.value).where(table.kind == kind.value).order_by(table.number.desc()).limit(most)
         if unit is not None:

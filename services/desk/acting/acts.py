@@ -1,5 +1,6 @@
-"""The acts of the desk, one description each: what it is called, who does it, what it asks, when it is open, and what it
-becomes. Pure: it knows no request and no page. The records are made by `services/acting`, as those of the command line.
+"""The acts of the desk, one description each: its name, who does it, what it asks, when it is open, what it becomes.
+
+Pure: it knows no request and no page. The records are made by `services/acting`, as those of the command line.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from services.acting import statements
 from services.acting.decisions import on_assignment, on_extension, on_late_entry, on_reason
 from services.acting.refused import ActRefused
 from services.acting.statements import Speaker, day_of, limit_of, takes_reasons
+from services.catalog.words.names import names_for
 from services.desk.access import Access, Viewer
 from services.desk.acting.fields import Choice, Field, Filled
 from services.desk.acting.situation import Situation
@@ -59,15 +61,16 @@ def _text(label: Title, hint: Title | None = None, *, required: bool = False) ->
 
 _NO_PERSONS: Final = Title(
     zh="可不填。不写姓名、身份证号、电话。运行中心可以删除这段文字，删除会留下记录。",
-    en="May be left empty. No names of people, no identity or phone numbers. The operations centre can erase it; that is "
-    "recorded.",
+    en="May be left empty. No names of people, no identity or phone numbers. The operations centre can erase it; that "
+    "is recorded.",
 )
 _REMARK: Final = Title(zh="说明", en="Remark")
 
 
 def _reason(situation: Situation) -> Field:
-    known = situation.judge.plan.head.reasons
-    choices = (Choice("", Title(zh="（不选）", en="(none)")), *(Choice(code, title) for code, title in known.items()))
+    book = names_for(situation.judge.kinds[situation.shown.matter.kpi].promise, situation.judge.plan)
+    known = tuple(Choice(code, book.reason(code)) for code in situation.judge.plan.head.reasons)
+    choices = (Choice("", Title(zh="（不选）", en="(none)")), *known)
     return Field("reason", Title(zh="理由类别", en="Kind of reason"), "select", None, False, choices)
 
 
@@ -91,7 +94,7 @@ _UNITS: Final = {
 }
 
 
-def _decision(yes: Title, no: Title, *, words: tuple[str, str] = ("accept", "reject")) -> Field:
+def _decision(yes: Title, no: Title, words: tuple[str, str] = ("accept", "reject")) -> Field:
     choices = (Choice(words[0], yes), Choice(words[1], no))
     return Field("decision", Title(zh="决定", en="Decision"), "radio", None, True, choices)
 
@@ -220,7 +223,9 @@ def _units(situation: Situation) -> Field:
     plan = situation.judge.plan
     choices = tuple(Choice(id, unit.title) for id, unit in plan.units.items() if unit.effective_to is None)
     start = Choice("", Title(zh="（请选择）", en="(choose)"))
-    return Field("to", Title(zh="交由哪个单位答复", en="Which unit is to answer"), "select", None, True, (start, *choices))
+    return Field(
+        "to", Title(zh="交由哪个单位答复", en="Which unit is to answer"), "select", None, True, (start, *choices)
+    )
 
 
 def _asked_limit(situation: Situation) -> Limit | None:
@@ -250,8 +255,8 @@ ACTS: Final = (
         Title(zh="回告", en="Reply"),
         Title(
             zh="写明办理情况。写明预计办结日期的，督办计时最多暂停方案规定的天数，一次有效。",
-            en="Say what is done. A reply that names a day of completion stops the count of supervision once, for as many "
-            "days as the plan allows.",
+            en="Say what is done. A reply that names a day of completion stops the count of supervision once, for as "
+            "many days as the plan allows.",
         ),
         Title(zh="提交回告", en="Send the reply"),
         Access.ACT,
@@ -280,7 +285,8 @@ ACTS: Final = (
         Title(zh="申请延期", en="Ask for an extension"),
         Title(
             zh="运行中心准予后才延期；期限届满后准予的，不改变已亮的红牌。",
-            en="There is none until the operations centre grants it. One that is granted after the limit clears no red card.",
+            en="There is none until the operations centre grants it. One that is granted after the limit clears no red "
+            "card.",
         ),
         Title(zh="提交申请", en="Send the request"),
         Access.ACT,
@@ -318,7 +324,9 @@ ACTS: Final = (
         Title(zh="作出决定", en="Decide"),
         Access.DECIDE,
         lambda situation: (
-            _decision(Title(zh="准予延期", en="Grant it"), Title(zh="不准延期", en="Refuse it"), words=("grant", "refuse")),
+            _decision(
+                Title(zh="准予延期", en="Grant it"), Title(zh="不准延期", en="Refuse it"), words=("grant", "refuse")
+            ),
             *_length(situation, _asked_limit(situation), required=False),
             _text(_REMARK),
         ),

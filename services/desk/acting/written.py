@@ -29,7 +29,7 @@ def checked(written: str, name: str = "text") -> str:
             name,
             Title(
                 zh=f"含有看不见的字符（如 {sign}），已从框内去掉，请核对后再提交",
-                en=f"it held characters that cannot be seen ({sign}); they are removed below: check it and send it again",
+                en=f"it held characters that cannot be seen ({sign}): they are taken out, check it and send it again",
             ),
             bare,
         )

@@ -1,0 +1,161 @@
+"""What stands in the ledger now: what waits for a decision, the written orders, and the 通报 that were proposed.
+
+It is kept in memory, and grows by what the index has more at each question. Any thread may ask.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from services.domain.plan.plan import Plan, SupervisionStep
+from services.ledger.order_book import OrderBook
+from services.ledger.records import LedgerRecords
+from services.messaging.records.decisions import About, Matter, decision_of_outcome, sent_again_by
+from services.messaging.records.fields import Unreadable
+from services.messaging.records.ledger import Kind, LedgerRecord
+from services.messaging.records.steps import RecordedStep
+
+_KINDS: Final = (Kind.STEP, Kind.REPLIED, Kind.ASKED, Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
+_AT_ONCE: Final = 2_000
+_ASKED_FOR: Final = (About.REASON, About.EXTENSION)
+
+
+class Waiting(NamedTuple):
+    """Something on which the operations centre is to decide."""
+
+    about: About
+    record: LedgerRecord
+    """Since when it waits, and what for."""
+
+    @property
+    def matter(self) -> Matter:
+        """Raises Unreadable."""
+        return Matter.read(self.record.request.body)
+
+
+class Circular(NamedTuple):
+    """A 通报 that was proposed."""
+
+    proposal: LedgerRecord
+    step: RecordedStep
+    decision: LedgerRecord | None
+    """None: nobody has decided on it."""
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether it was issued."""
+        return self.decision is not None and self.decision.request.body.get("decision") == "issued"
+
+
+class Standing:
+    """Grows record by record. Not thread-safe: `Stands` is."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.orders = OrderBook(plan)
+        self.circulars: dict[int, Circular] = {}
+        """Number of the proposal → it."""
+        self.refused: dict[int, LedgerRecord] = {}
+        """Number of a decision → the record that says why the gateway refuses its event."""
+        self._asked: dict[tuple[str, str], LedgerRecord] = {}
+        self._answered: dict[int, tuple[tuple[str, str], LedgerRecord]] = {}
+        """Number of a decision → the request that it answered, for a withdrawal."""
+        self._late_decided: dict[str, int] = {}
+        """Subject → number of the latest decision on its late entry."""
+        self.number = 0
+        """Of the latest record that was taken."""
+
+    def take(self, record: LedgerRecord) -> None:
+        """The next record."""
+        self.number = record.number
+        self.orders.take(record)
+        match record.request.kind:
+            case Kind.ASKED:
+                self._asked.setdefault(_key(record), record)
+            case Kind.STEP:
+                self._propose(record)
+            case Kind.DECIDED:
+                self._decide(record)
+            case Kind.IN_FORCE | Kind.NOT_IN_FORCE:
+                self._note_outcome(record)
+
+    def _propose(self, record: LedgerRecord) -> None:
+        try:
+            step = RecordedStep.read(record.request)
+        except Unreadable:
+            return
+        if step.step is SupervisionStep.CIRCULAR:
+            self.circulars[record.number] = Circular(record, step, None)
+
+    def _decide(self, record: LedgerRecord) -> None:
+        body = record.request.body
+        about = body.get("about")
+        if about == About.WITHDRAWAL:
+            self._withdraw(body.get("withdraws"))
+        elif about == About.CIRCULAR:
+            self._decide_on_circular(record)
+        elif about == About.LATE_ENTRY:
+            self._late_decided[record.request.subject] = record.number
+        elif sent_again_by(record) is None and (asked := self._asked.pop(_key(record), None)) is not None:
+            self._answered[record.number] = _key(record), asked
+
+    def _withdraw(self, number: object) -> None:
+        if type(number) is not int:
+            return
+        self.refused.pop(number, None)
+        key, asked = self._answered.pop(number, (None, None))
+        if key is not None and asked is not None:
+            self._asked.setdefault(key, asked)
+        self._late_decided = {subject: at for subject, at in self._late_decided.items() if at != number}
+
+    def _decide_on_circular(self, record: LedgerRecord) -> None:
+        number = record.request.body.get("step")
+        proposed = self.circulars.get(number) if type(number) is int else None
+        if proposed is not None:
+            self.circulars[proposed.proposal.number] = proposed._replace(decision=record)
+
+    def _note_outcome(self, record: LedgerRecord) -> None:
+        decision = decision_of_outcome(record)
+        if decision is None:
+            return
+        if record.request.kind is Kind.IN_FORCE:
+            self.refused.pop(decision, None)
+        else:
+            self.refused[decision] = record
+
+    def waiting(self, late_entries: Iterable[LedgerRecord]) -> list[Waiting]:
+        """What waits, the oldest first. `late_entries`: the records of the misses that a late entry would undo."""
+        found = [Waiting(About(about), record) for (_, about), record in self._asked.items() if about in _ASKED_FOR]
+        for record in late_entries:
+            if self._late_decided.get(record.request.subject, 0) < record.number:
+                found.append(Waiting(About.LATE_ENTRY, record))
+        return sorted(found, key=lambda one: one.record.number)
+
+
+def _key(record: LedgerRecord) -> tuple[str, str]:
+    return record.request.subject, str(record.request.body.get("about", ""))
+
+
+class Stands:
+    """What stands now, for all threads of a process."""
+
+    def __init__(self, plan: Plan, records: LedgerRecords) -> None:
+        self._plan = plan
+        self._records = records
+        self._lock = threading.Lock()
+        self._standing = Standing(plan)
+
+    @contextmanager
+    def now(self) -> Iterator[Standing]:
+        """What stands, read up to now; nobody else reads on meanwhile. Raises LedgerUnavailable."""
+        with self._lock:
+            while records := self._records.after(self._standing.number, _KINDS, _AT_ONCE):
+                for record in records:
+                    self._standing.take(record)
+            yield self._standing
+
+    def waiting(self) -> Sequence[Waiting]:
+        """What waits for a decision, the oldest first."""
+        late = self._records.late_entries()
+        with self.now() as standing:
+            return standing.waiting(late)
