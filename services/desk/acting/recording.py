@@ -1,4 +1,4 @@
-"""From an act to its record. A form that is sent twice is one record, by its id; what comes of it is waited for a moment."""
+"""From an act to its record. A form that is sent twice is one record, by its id. A page waits a moment for it."""
 
 import hashlib
 import os

@@ -58,10 +58,15 @@ class Situation(NamedTuple):
         return assigned_by(self.known.records)
 
     @property
+    def answering(self) -> frozenset[str]:
+        """The units that have the matter by its case: the one that is judged, and the one that holds the case."""
+        return frozenset((self.shown.judgement.unit, self.shown.holder))
+
+    @property
     def concerned(self) -> frozenset[str]:
         """The units that a decision on it is about."""
         asked = {each.request.unit for each in self.requests if each.request.unit}
-        return frozenset({self.shown.judgement.unit, self.shown.holder, *asked, *self.assigned})
+        return frozenset({*self.answering, *asked, *self.assigned})
 
     def acknowledged_until(self) -> str:
         """The last day on which the latest acknowledgement holds; empty: there is none that holds now."""
