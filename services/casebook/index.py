@@ -202,10 +202,10 @@ class Index:
             reporters += [{"case_key": key, "source": source} for source in others]
             parties += [{"case_key": key, **party._asdict()} for party in parties_of(self._judge, facts)]
         upsert(connection, schema.cases, summaries)
-        for table, rows in ((schema.reporters, reporters), (schema.parties, parties)):
+        for table, found in ((schema.reporters, reporters), (schema.parties, parties)):
             connection.execute(delete(table).where(table.c.case_key.in_(keys)))
-            if rows:
-                connection.execute(table.insert(), rows)
+            if found:
+                connection.execute(table.insert(), found)
         connection.execute(delete(schema.unsettled).where(schema.unsettled.c.case_key.in_(keys)))
 
     # ---- how far -------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ import typer
 from rich.table import Table
 
 from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.supervision import ORDER_STATES
 from services.cli.arguments import Bootstrap, PlanFolder, check_sinks, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
-from services.domain.plan.plan import Plan, Title
-from services.domain.supervision.orders import OrderNumber, OrderState
+from services.domain.plan.plan import Plan
+from services.domain.supervision.orders import OrderNumber
 from services.ledger.order_book import OrderBook
 from services.ledger.order_page import order_page
 from services.ledger.reader import LedgerReader
@@ -29,12 +30,6 @@ from services.runtime.settings import Settings
 
 app = typer.Typer(help="List written orders (督办单), and print them.", no_args_is_help=True)
 
-STATES = {
-    OrderState.OPEN: Title(zh="待回告", en="open"),
-    OrderState.OVERDUE: Title(zh="逾期未回告", en="overdue"),
-    OrderState.ANSWERED: Title(zh="已回告", en="answered"),
-    OrderState.CLOSED: Title(zh="已销号", en="closed"),
-}
 _MOST_SECONDS = 120.0
 
 
@@ -47,7 +42,7 @@ def list_orders(plan: PlanFolder = None, bootstrap: Bootstrap = None) -> None:
     headings = ("文号 number", "单位 unit", "承诺 promise", "办件 case", "回告期限 answer by", "状态 state")
     table = Table(*headings, box=None)
     for order in book.orders:
-        state, step = STATES[book.state(order, now)], order.step
+        state, step = ORDER_STATES[book.state(order, now)], order.step
         cells = (
             order.written(read),
             step.unit,

@@ -101,11 +101,12 @@ def may(viewer: Viewer | None, access: Access, about: About | None = None) -> bo
 
 def _is_own(viewer: Viewer, access: Access, about: About) -> bool:
     """Whether a thing is such that this viewer, whose role may do it, may do it about this one."""
-    concerned = about.owners | about.leads
+    owners = about.owners - {""}  # what belongs to no unit is no unit's, not that of an account without one
+    concerned = owners | about.leads - {""}
     if access is Access.DECIDE:
         return viewer.unit not in concerned
     if viewer.role is Role.OPERATIONS:
         return True
     if access is Access.READ:
         return about.everyone or viewer.unit in concerned
-    return viewer.unit in about.owners
+    return viewer.unit in owners

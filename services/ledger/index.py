@@ -126,12 +126,41 @@ class LedgerIndex:
             value = connection.scalar(asked)
         return None if value is None else LedgerRecord.decode(value)
 
-    def of_kinds(self, kinds: Iterable[Kind]) -> list[LedgerRecord]:
-        """All records of some kinds, in order."""
+    def of_kinds(self, kinds: Iterable[Kind], after: int = 0) -> list[LedgerRecord]:
+        """All records of some kinds, in order; `after`: those behind this number."""
         table = schema.records.c
-        asked = select(table.value).where(table.kind.in_([kind.value for kind in kinds])).order_by(table.number)
+        asked = select(table.value).where(table.kind.in_([kind.value for kind in kinds]), table.number > after)
         with changing(INDEX, self._engine) as connection:
-            return [LedgerRecord.decode(value) for value in connection.scalars(asked)]
+            return [LedgerRecord.decode(value) for value in connection.scalars(asked.order_by(table.number))]
+
+    def about(self, subjects: Iterable[str]) -> list[LedgerRecord]:
+        """All records with one of these subjects, in order."""
+        table = schema.records.c
+        with changing(INDEX, self._engine) as connection:
+            found = _of(connection, select(table.number, table.value), table.subject, subjects)
+            return [LedgerRecord.decode(row.value) for row in sorted(found)]
+
+    def latest_of_units(
+        self, kind: Kind, units: Iterable[str] | None, limit: int, before: int | None = None
+    ) -> list[LedgerRecord]:
+        """The latest records of a kind of the account of one of these units (None: of any), the latest first.
+        `before`: those before this number."""
+        table = schema.records.c
+        asked = select(table.value).where(table.kind == kind.value)
+        if units is not None:
+            asked = asked.where(table.unit.in_(list(units)))
+        if before is not None:
+            asked = asked.where(table.number < before)
+        with changing(INDEX, self._engine) as connection:
+            found = connection.scalars(asked.order_by(table.number.desc()).limit(limit))
+            return [LedgerRecord.decode(value) for value in found]
+
+    def record(self, number: int) -> LedgerRecord | None:
+        """The record with a number; None: there is none yet."""
+        asked = select(schema.records.c.value).where(schema.records.c.number == number)
+        with changing(INDEX, self._engine) as connection:
+            value = connection.scalar(asked)
+        return None if value is None else LedgerRecord.decode(value)
 
     def hashes(self, last: int) -> Iterator[tuple[int, str]]:
         """Number and hash of each record up to the last one that is asked for, in order. Between two questions others

@@ -1,16 +1,10 @@
 """A step of escalation in a sentence, in both languages, for the notice to a unit, or to who decides on a 通报. No
 sentence names the case."""
 
+from services.catalog.words.supervision import STEP_NAMES
 from services.domain.plan.plan import Plan, SupervisionStep, Title
 from services.messaging.records.steps import RecordedStep
 from services.notifier.card_sentence import due_words
-
-NAMES = {
-    SupervisionStep.REMINDER: Title(zh="提醒", en="reminder"),
-    SupervisionStep.URGING: Title(zh="催办", en="urging"),
-    SupervisionStep.ORDER: Title(zh="督办单", en="written order"),
-    SupervisionStep.CIRCULAR: Title(zh="通报建议", en="proposal of a circular"),
-}
 
 
 class StepSentences:
@@ -28,7 +22,7 @@ class StepSentences:
         title = self._titles.get(kpi, Title(zh=kpi, en=kpi))
         late = self._late(step)
         asked = self._asked(step, answer_by)
-        head = NAMES[step.step]
+        head = STEP_NAMES[step.step]
         zh, en = (f"{head.zh}{number}", f"{head.en} {number}") if number else (head.zh, head.en)
         return Title(
             zh=f"{zh}：{title.zh}（{kpi}），{late.zh}。{asked.zh}",

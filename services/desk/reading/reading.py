@@ -1,0 +1,195 @@
+"""What the pages of the desk read. Every question takes the `Viewer` and answers with what is that viewer's own: what
+is another unit's is not in the answer. Any thread may ask.
+
+    reading.district(viewer)                     # figures of the whole: of everybody who may read
+    reading.open_cards(viewer, CardWish())       # a page, by time left
+    reading.about_case(key)                      # whose business a case is, for `may`
+    reading.case(viewer, key)                    # None: there is none, or it is not the viewer's
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.casebook.casebook import Casebook, CaseFilter, CasePage
+from services.desk.access import About, Access, Viewer, may
+from services.desk.reading import card_lists, figures, schema
+from services.desk.reading.card_lists import CardLine, CardWish, Page, VerdictLine
+from services.desk.reading.case_seen import CaseSeen, led_part, sight_of
+from services.desk.reading.figures import District, PromiseLine
+from services.desk.reading.scope import Scope, scope_of, whose
+from services.domain.plan.plan import Plan, Source
+from services.domain.plan.statutory_time import Law
+from services.domain.results.cards import case_name
+from services.domain.results.published import Level
+from services.domain.results.silent_sources import silent_sources
+from services.domain.time.zone import Instant
+from services.runtime.database import said
+
+Answer = TypeVar("Answer")
+_FRESH_SECONDS: Final = 1.0
+"""For how long the figures of the district, which are the same for everybody, are not asked again."""
+
+
+class ReadingUnavailable(Exception):
+    """The index cannot be asked. The sentence says why."""
+
+
+class SourceHealth(NamedTuple):
+    """Whether a source reports."""
+
+    source: Source
+    last_arrival: Instant | None
+    """Of its last event; None: none has come."""
+    is_silent: bool
+    """Longer than is usual for it: what it feeds is out of date (rule 12)."""
+    refused: int
+    """How many of its events were refused."""
+
+
+class Reading:
+    """The questions of the pages."""
+
+    def __init__(self, engine: Engine, casebook: Casebook, now: Callable[[], Instant]) -> None:
+        """`engine`: of the index, to read. `now`: the plan's time."""
+        self._engine = engine
+        self._casebook = casebook
+        self._now = now
+        self._lock = threading.Lock()
+        self._district: tuple[float, District] | None = None
+
+    @property
+    def law(self) -> Law:
+        """Of the plan by which cases are judged."""
+        return self._casebook.judge.law
+
+    @property
+    def plan(self) -> Plan:
+        """The same plan."""
+        return self.law.plan
+
+    def scope(self, viewer: Viewer) -> Scope:
+        """What a viewer sees now."""
+        return scope_of(viewer, self.law, self._now())
+
+    # ---- figures -------------------------------------------------------------------------------------
+    def district(self, viewer: Viewer) -> District:
+        """The district at a glance, at most a second old. Of who may read nothing, nothing. Raises
+        ReadingUnavailable."""
+        if not may(viewer, Access.READ):
+            return District((), (), "")
+        with self._lock:  # one thread computes it, the others wait for that
+            if self._district is None or time.monotonic() - self._district[0] > _FRESH_SECONDS:
+                with self._asking() as connection:
+                    self._district = time.monotonic(), figures.district(connection, self.plan)
+            return self._district[1]
+
+    def promises(self, viewer: Viewer) -> list[PromiseLine]:
+        """The promises of the viewer's own, worst first; of who sees everything those of the district. Raises
+        ReadingUnavailable."""
+        scope = self.scope(viewer)
+        if scope.everything:
+            return list(self.district(viewer).lines)
+        with self._asking() as connection:
+            return figures.lines_of(connection, self.plan, scope)
+
+    def promise(self, viewer: Viewer, kpi: str) -> list[PromiseLine]:
+        """The rows of one promise that the viewer may see, the district's first. Raises ReadingUnavailable."""
+        if not may(viewer, Access.READ):
+            return []
+        with self._asking() as connection:
+            return figures.lines_of_promise(connection, self.plan, kpi, self.scope(viewer))
+
+    # ---- cards ---------------------------------------------------------------------------------------
+    def open_cards(self, viewer: Viewer, wish: CardWish, after: str = "") -> Page[CardLine]:
+        """Open cards on which the viewer's own must act, by time left. Raises ReadingUnavailable, BadCursor."""
+        with self._asking() as connection:
+            return card_lists.open_cards(connection, self.scope(viewer), wish, after)
+
+    def led_cards(self, viewer: Viewer, wish: CardWish, after: str = "") -> Page[CardLine]:
+        """Open cards of the promises that the viewer leads. Raises ReadingUnavailable, BadCursor."""
+        with self._asking() as connection:
+            return card_lists.led_cards(connection, self.scope(viewer), wish, after)
+
+    def counted(self, viewer: Viewer, unit: str = "") -> dict[Level, int]:
+        """How many cards are open: of the viewer's own, or of one of the units that they see. Raises
+        ReadingUnavailable."""
+        with self._asking() as connection:
+            return card_lists.counted(connection, self.scope(viewer), unit)
+
+    def behind(self, viewer: Viewer, kpi: str, after: str = "") -> Page[VerdictLine]:
+        """The cases behind the number of a promise. Raises ReadingUnavailable, BadCursor."""
+        with self._asking() as connection:
+            return card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after)
+
+    # ---- cases ---------------------------------------------------------------------------------------
+    def about_case(self, case_key: str) -> About | None:
+        """Whose business a case is; None: there is no such case. Raises ReadingUnavailable, CasebookUnavailable."""
+        if not self._casebook.find(case_name(case_key)):
+            return None
+        parties = self._casebook.parties(case_key)
+        with self._asking() as connection:
+            promises = card_lists.promises_of_case(connection, case_key)
+        return whose((party.unit for party in parties), promises, self.law, self._now())
+
+    def case(self, viewer: Viewer, case_key: str) -> CaseSeen | None:
+        """A case as the viewer may see it; None: there is none, or it is none of theirs. Raises ReadingUnavailable,
+        CasebookUnavailable."""
+        about = self.about_case(case_key)
+        if about is None or not may(viewer, Access.READ, about):
+            return None
+        scope, zone, now = self.scope(viewer), self.law.zone, self._now()
+        last_day, is_led = sight_of(scope, self._casebook.parties(case_key), zone)
+        as_of = now if last_day is None else min(now, zone.midnight(last_day.toordinal() + 1))
+        account = next(iter(self._casebook.case(case_name(case_key), as_of=as_of)), None)
+        if account is None:
+            return None
+        if is_led and account.explanation is not None:
+            account = account._replace(explanation=led_part(account.explanation, scope.leads), refused=())
+        return CaseSeen(case_key, account, as_of, last_day, is_led)
+
+    def cases(self, viewer: Viewer, wanted: CaseFilter, after: str | None = None, limit: int = 50) -> CasePage:
+        """A page of the viewer's own cases: those that it accepted or held, and those behind promises that it leads.
+        Raises CasebookUnavailable, BadCursor (of the casebook)."""
+        scope = self.scope(viewer)
+        if not scope.everything:
+            wanted = wanted._replace(parties=scope.units, behind=scope.leads)
+        return self._casebook.cases(wanted, after=after, limit=limit)
+
+    # ---- sources -------------------------------------------------------------------------------------
+    def sources(self, viewer: Viewer) -> list[SourceHealth]:
+        """The sources that speak for the viewer's own, in the order of the plan; of who sees everything all. Raises
+        CasebookUnavailable."""
+        scope, arrivals = self.scope(viewer), self._casebook.arrivals()
+        wanted = [
+            source
+            for source in self.plan.sources.values()
+            if not source.operations and (scope.everything or set(source.units) & set(scope.units))
+        ]
+        silent = silent_sources(self._casebook.judge, arrivals, self._now())
+        refused = self._casebook.refusals_of([source.id for source in wanted])
+        return [
+            SourceHealth(source, arrivals.get(source.id), source.id in silent, refused.get(source.id, 0))
+            for source in wanted
+        ]
+
+    # ---- the index -----------------------------------------------------------------------------------
+    def is_ready(self) -> bool:
+        """Whether the index has caught up with the topics. Raises ReadingUnavailable."""
+        with self._asking(ready=False) as connection:
+            return bool(connection.scalar(select(schema.state.c.ready)))
+
+    @contextmanager
+    def _asking(self, *, ready: bool = True) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                if ready and not connection.scalar(select(schema.state.c.ready)):
+                    raise ReadingUnavailable("the desk has not caught up with the topics yet: ask again in a moment")
+                yield connection
+        except SQLAlchemyError as error:
+            raise ReadingUnavailable(f"the index of the desk: {said(error)}") from error

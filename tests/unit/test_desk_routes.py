@@ -1,0 +1,147 @@
+"""Routes × roles × units, generated from the app: whatever is not one's own is denied, by address, form and file.
+
+Each route has its line in `CASES`, written down here and not asked of `may`: who gets the thing of one unit, A. A route
+without a line is a fault, and so is a line without a route. A new page adds its line, and what its thing needs to
+`desk_with_things`.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from services.desk.access import ABOUT_A_UNIT, About, Access, Role, Viewer, may
+from services.desk.app import FAMILIES
+from services.desk.asking import Desk
+from services.desk.routes import LISTED, Declared
+from tests.unit.desk import client_of, example_desk
+
+A, B, LEAD = "liangjiang-water", "liangjiang-power", "market-regulation"
+"""The unit whose the things of these tests are, another one, and the one that leads the promise behind them."""
+VIEWERS: Mapping[str, Viewer | None] = {
+    "nobody": None,
+    "unit": Viewer("unit", Role.UNIT, A),
+    "other": Viewer("other", Role.UNIT, B),
+    "lead": Viewer("lead", Role.UNIT, LEAD),
+    "operations": Viewer("operations", Role.OPERATIONS),
+    "operations of A": Viewer("of-a", Role.OPERATIONS, A),
+    "auditor": Viewer("auditor", Role.AUDITOR),
+    "admin": Viewer("admin", Role.ADMIN),
+}
+EVERYBODY = frozenset(VIEWERS)
+SIGNED_IN = EVERYBODY - {"nobody"}
+
+
+class Case(NamedTuple):
+    """One route, with a thing of unit A."""
+
+    gets: frozenset[str]
+    """The viewers that get it; all others are denied, or see a list without it."""
+    path: str = ""
+    """With the parameters filled in; empty: the route has none."""
+    form: Mapping[str, str] = {}
+    """What is sent, such that it would be done."""
+    shows: str = ""
+    """A text in the answer that names the thing, and nothing else does. A list needs one."""
+
+
+CASES: dict[tuple[str, str], Case] = {
+    ("GET", "/static/{name}"): Case(EVERYBODY, "/static/desk.css"),
+    ("GET", "/"): Case(SIGNED_IN),
+    ("POST", "/language"): Case(EVERYBODY, form={"language": "en", "path": "/"}),
+}
+
+
+def desk_with_things(folder: Path) -> Desk:
+    """A desk with what the lines of `CASES` name."""
+    return example_desk(folder)
+
+
+DECLARED = [each for family in FAMILIES for each in family.declared]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return desk_with_things(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="module")
+def clients(desk: Desk) -> dict[str, TestClient]:
+    return {name: client_of(desk, viewer) for name, viewer in VIEWERS.items()}
+
+
+def test_each_route_has_its_line_and_each_line_its_route() -> None:
+    assert {(each.method, each.path) for each in DECLARED} == set(CASES)
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda each: f"{each.method} {each.path}")
+def test_a_thing_of_a_unit_is_had_by_those_whose_it_is_and_by_nobody_else(
+    declared: Declared, clients: Mapping[str, TestClient]
+) -> None:
+    case = CASES[declared.method, declared.path]
+    assert declared.about != LISTED or case.shows, "a list says by which text the thing is known"
+    for name in sorted(VIEWERS, key=lambda each: each in case.gets):  # those that are denied first: nothing is done
+        answer = clients[name].request(declared.method, case.path or declared.path, data=case.form or None)
+        said = f"{name}: {answer.status_code} {answer.headers.get('location', '')}"
+        if name in case.gets:
+            assert not is_denied(answer) and answer.status_code < 400, said
+            assert case.shows in text_of(answer), said
+        elif declared.about == LISTED and not is_denied(answer):
+            assert case.shows not in text_of(answer), said
+        else:
+            assert is_denied(answer), said
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda each: f"{each.method} {each.path}")
+def test_a_form_from_elsewhere_does_nothing(declared: Declared, clients: Mapping[str, TestClient]) -> None:
+    if declared.method == "POST":
+        case = CASES[declared.method, declared.path]
+        for client in clients.values():
+            headers = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+            answer = client.post(case.path or declared.path, data=dict(case.form), headers=headers)
+            assert answer.status_code == 403
+
+
+def test_what_is_not_there_looks_like_what_is_somebody_elses(clients: Mapping[str, TestClient]) -> None:
+    for declared in DECLARED:
+        case = CASES[declared.method, declared.path]
+        if declared.method == "GET" and callable(declared.about) and "{" in declared.path:
+            theirs = clients["other"].get(case.path)
+            none = clients["other"].get(f"{case.path.rsplit('/', 1)[0]}/999999999")
+            assert (theirs.status_code, none.status_code) == (404, 404)
+            assert theirs.text.replace(case.path, "") == none.text.replace(none.request.url.path, "")
+
+
+@pytest.mark.parametrize("access", sorted(ABOUT_A_UNIT))
+def test_a_role_without_a_unit_is_never_a_unit(access: Access) -> None:
+    """An account whose unit is empty owns nothing, and a thing of nobody is nobody's."""
+    nobodys = frozenset(("",))
+    for about in (About(), About(owners=frozenset((A,))), About(owners=nobodys, leads=nobodys)):
+        assert not may(Viewer("broken", Role.UNIT), access, about)
+    assert may(VIEWERS["operations"], Access.DECIDE, About(owners=nobodys))
+
+
+def test_nobody_decides_for_a_unit_of_their_own() -> None:
+    about = About(owners=frozenset((A,)), leads=frozenset((LEAD,)))
+    assert may(VIEWERS["operations"], Access.DECIDE, about)
+    for unit in (A, LEAD):
+        assert not may(Viewer("of-unit", Role.OPERATIONS, unit), Access.DECIDE, about)
+
+
+def is_denied(answer: Response) -> bool:
+    """Whether it is a refusal, or the way to sign in."""
+    signs_in = answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
+    return signs_in or answer.status_code in (403, 404)
+
+
+def text_of(answer: Response) -> str:
+    """What a person reads in it; of a spreadsheet all its cells."""
+    if answer.content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            return "\n".join(archive.read(name).decode(errors="replace") for name in archive.namelist())
+    return answer.text
