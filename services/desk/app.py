@@ -40,7 +40,7 @@ from services.casebook.database import CasebookUnavailable
 from services.desk import words
 from services.desk.asking import Desk, asked_of
 from services.desk.guards import PROBES, Guard, OwnAddress
-from services.desk.pages import assets, home
+from services.desk.pages import acts, assets, home
 from services.desk.refusal import Elsewhere, NotFound, Refusal
 from services.desk.routes import Pages, add_routes, check_routes
 from services.domain.plan.plan import Title
@@ -48,7 +48,7 @@ from services.ledger.database import LedgerUnavailable
 
 log = logging.getLogger(__name__)
 
-FAMILIES: Final[tuple[Pages, ...]] = (assets.PAGES, home.PAGES)
+FAMILIES: Final[tuple[Pages, ...]] = (assets.PAGES, home.PAGES, acts.PAGES)
 """All pages. The first route that fits a path is taken."""
 
 

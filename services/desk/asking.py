@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from services.casebook.casebook import Casebook
 from services.desk.access import About, Language, Viewer
+from services.desk.acting.acting import Acting
 from services.desk.rendering import Shown, render
 from services.domain.plan.plan import Plan, Title
 from services.domain.time.zone import Instant, Zone
@@ -67,6 +68,8 @@ class Desk:
     ledger: LedgerIndex
     """It is only read here: what is to be recorded, the keeper is asked for."""
     texts: Texts
+    acting: Acting
+    """What people do: reads the ledger, asks the keeper."""
 
     @property
     def zone(self) -> Zone:

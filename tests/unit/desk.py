@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from services.casebook.casebook import Casebook
 from services.catalog.load.plan_folder import load_plan
 from services.desk.access import Viewer
+from services.desk.acting.acting import Acting
 from services.desk.app import desk_app
 from services.desk.asking import SESSION_COOKIE, Desk, Owes, Session
 from services.domain.plan.plan import Plan, Title
@@ -48,14 +49,16 @@ class OpenSessions:
 def example_desk(folder: Path, **parts: Any) -> Desk:
     """A desk of the shipped plan, with its databases in a folder; `parts`: fields of it."""
     settings = parts.pop("settings", None) or example_settings(folder)
+    plan, texts = parts.pop("plan", None) or shipped_plan(), Texts.at(settings.texts)
     usual = {
-        "plan": shipped_plan(),
+        "plan": plan,
         "settings": settings,
         "clock": Clock.real(),
         "sessions": OpenSessions(),
         "casebook": Casebook.open(settings),
         "ledger": LedgerIndex(open_store(INDEX, settings.ledger, writes=False)),
-        "texts": Texts.at(settings.texts),
+        "texts": texts,
+        "acting": Acting.of(settings, plan, texts),
     }
     return Desk(**{**usual, **parts})
 
