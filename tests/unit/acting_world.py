@@ -9,7 +9,8 @@ The case is W-1 of the source /units/water: of the unit `works`, under the promi
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -77,6 +78,7 @@ class ActingWorld:
         self.records = LedgerRecords.at(self.settings.ledger)
         self.texts = self.keeper_world.texts()
         self.pauses = 0
+        self._clients: dict[Viewer | None, TestClient] = {}
         acting = Acting(
             self.records, Recording(self.records, self.texts, self, self._pause), Stands(judge().plan, self.records)
         )
@@ -116,8 +118,17 @@ class ActingWorld:
         self.pauses += 1
 
     def client(self, viewer: Viewer | None) -> TestClient:
-        """A browser."""
-        return client_of(self.desk, viewer)
+        """The browser of somebody."""
+        if viewer not in self._clients:
+            self._clients[viewer] = client_of(self.desk, viewer)
+        return self._clients[viewer]
+
+    @contextmanager
+    def nothing_recorded(self) -> Iterator[None]:
+        """Nothing is asked of the keeper meanwhile, and no text is kept."""
+        before = len(self.requests), self.stored_texts()
+        yield
+        assert (len(self.requests), self.stored_texts()) == before
 
     def act(self, name: str, kpi: str = "P", cycle: int = 1) -> str:
         """Where an act is."""
