@@ -38,4 +38,4 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
 
 def _official(plan: Plan) -> list[Promise]:
     """One entry per promise; of several versions the last names it."""
-    return list({promise.id: promise for promise in plan.promises if promise.variant == "official"}.values())
+    return list({promise.id: promise for promise in plan.promises if promise.is_official}.values())

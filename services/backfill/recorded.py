@@ -39,7 +39,7 @@ class OfficialWindows:
 
     def __init__(self, plan: Plan) -> None:
         self._windows: dict[str, Window] = {
-            promise.id: promise.official_window for promise in plan.promises if promise.variant == "official"
+            promise.id: promise.official_window for promise in plan.promises if promise.is_official
         }
         self._never_red = {promise.id for promise in plan.promises if promise.is_official and promise.is_never_red}
 

@@ -224,7 +224,7 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
     lines = []
     for promise in plan.promises:
         row = by_key.get((promise.id, promise.variant, promise.official_window))
-        if promise.variant == "official" and row is not None:
+        if promise.is_official and row is not None:
             lines.append((WORST_FIRST.index(State(row.state)), promise, row))
     for _, promise, row in sorted(lines, key=lambda line: (line[0], line[1].id)):
         state = State(row.state)

@@ -36,11 +36,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
+from services.casebook.casebook import BadCursor as BadCaseCursor
 from services.casebook.database import CasebookUnavailable
 from services.desk import words
 from services.desk.asking import Desk, asked_of
 from services.desk.guards import PROBES, Guard, OwnAddress
-from services.desk.pages import acts, assets, home
+from services.desk.pages import acts, assets, cards, cases, home, promises, supervision
+from services.desk.reading.cursor import BadCursor
+from services.desk.reading.reading import ReadingUnavailable
 from services.desk.refusal import Elsewhere, NotFound, Refusal
 from services.desk.routes import Pages, add_routes, check_routes
 from services.domain.plan.plan import Title
@@ -48,7 +51,9 @@ from services.ledger.database import LedgerUnavailable
 
 log = logging.getLogger(__name__)
 
-FAMILIES: Final[tuple[Pages, ...]] = (assets.PAGES, home.PAGES, acts.PAGES)
+FAMILIES: Final[tuple[Pages, ...]] = (
+    assets.PAGES, home.PAGES, promises.PAGES, cards.PAGES, cases.PAGES, supervision.PAGES, acts.PAGES,
+)  # fmt: skip
 """All pages. The first route that fits a path is taken."""
 
 
@@ -77,9 +82,15 @@ def _answer_with_pages(app: FastAPI) -> None:
 
     @app.exception_handler(CasebookUnavailable)
     @app.exception_handler(LedgerUnavailable)
+    @app.exception_handler(ReadingUnavailable)
     def away(request: Request, error: Exception) -> Response:
         log.warning("%s", error)  # it names a place and a setting, no case
         return _page(request, Refusal(503, words.AWAY, words.AWAY_REMEDY))
+
+    @app.exception_handler(BadCursor)
+    @app.exception_handler(BadCaseCursor)
+    def no_such_page(request: Request, error: Exception) -> Response:
+        return _page(request, NotFound())
 
     @app.exception_handler(HTTPException)
     def of_framework(request: Request, error: HTTPException) -> Response:

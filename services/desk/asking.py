@@ -11,6 +11,8 @@ from fastapi.responses import RedirectResponse
 from services.casebook.casebook import Casebook
 from services.desk.access import About, Language, Viewer
 from services.desk.acting.acting import Acting
+from services.desk.reading.reading import Reading
+from services.desk.reading.supervision import Supervision
 from services.desk.rendering import Shown, render
 from services.domain.plan.plan import Plan, Title
 from services.domain.time.zone import Instant, Zone
@@ -70,6 +72,10 @@ class Desk:
     texts: Texts
     acting: Acting
     """What people do: reads the ledger, asks the keeper."""
+    reading: Reading
+    """The desk's own index: figures, cards, verdicts."""
+    supervision: Supervision
+    """What the ledger says to a viewer."""
 
     @property
     def zone(self) -> Zone:

@@ -16,6 +16,12 @@ class Entry(NamedTuple):
 
 NAVIGATION: Final = (
     Entry("/", Title(zh="首页", en="Overview"), Access.READ),
+    Entry("/cards", Title(zh="红黄牌", en="Cards"), Access.READ),
+    Entry("/promises", Title(zh="承诺", en="Promises"), Access.READ),
+    Entry("/cases", Title(zh="办件", en="Cases"), Access.READ),
+    Entry("/orders", Title(zh="督办单", en="Orders"), Access.READ),
+    Entry("/notices", Title(zh="通知", en="Notices"), Access.READ),
+    Entry("/sources", Title(zh="数据源", en="Sources"), Access.READ),
     Entry("/accounts", Title(zh="账号", en="Accounts"), Access.MANAGE),
     Entry("/logs", Title(zh="日志", en="Logs"), Access.LOGS),
 )

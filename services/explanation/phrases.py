@@ -30,45 +30,55 @@ def both(title: Title) -> str:
 
 
 # ---- days --------------------------------------------------------------------------------------------------
-def day_words(day: AccountedDay, counted: Account, zone: Zone, names: NameBook) -> str:
-    """Why a day counts or not."""
-    text = _day_name(day)
+def day_words(
+    day: AccountedDay, counted: Account, zone: Zone, names: NameBook, say: Callable[[Title], str] = both
+) -> str:
+    """Why a day counts or not. `say`: in which language; by default in both."""
+    text = _day_name(day, say)
     if counted.scale == 1 and day.day == zone.day(counted.start):
-        text += "；起算日不计 start day, not counted"
+        text += f"；{say(_START_DAY)}"
     else:
-        text += _stopped(day, names)
+        text += _stopped(day, names, say)
     if day.ran and counted.measure == "working_minutes":
         text += " " + " ".join(f"{_hour(opens, zone)}–{_hour(closes, zone)}" for opens, closes in day.ran)
-    return text + going_on(day, names)
+    return text + going_on(day, names, say)
 
 
-def going_on(day: AccountedDay, names: NameBook) -> str:
+_START_DAY = Title(zh="起算日不计", en="start day, not counted")
+_GOES_ON = Title(zh="暂停但照常计时", en="suspended, clock goes on")
+_STOPPED_PARTLY = Title(zh="部分时间暂停计时", en="stopped for a part")
+_OUTSIDE_PARTLY = Title(zh="部分时间在环节之外", en="outside the nodes for a part")
+_STOPPED = Title(zh="暂停计时", en="clock stopped")
+_OUTSIDE = Title(zh="环节之外", en="outside the nodes")
+
+
+def going_on(day: AccountedDay, names: NameBook, say: Callable[[Title], str] = both) -> str:
     """Reasons for which the case was suspended while this clock went on; empty where there are none."""
     if not day.other_reasons:
         return ""
-    return f"；暂停但照常计时 suspended, clock goes on: {_reasons(day.other_reasons, names)}"
+    return f"；{say(_GOES_ON)}: {_reasons(day.other_reasons, names, say)}"
 
 
-def _reasons(codes: Iterable[str], names: NameBook) -> str:
-    return "、".join(both(names.reason(code)) for code in codes)
+def _reasons(codes: Iterable[str], names: NameBook, say: Callable[[Title], str]) -> str:
+    return "、".join(say(names.reason(code)) for code in codes)
 
 
-def _day_name(day: AccountedDay) -> str:
+def _day_name(day: AccountedDay, say: Callable[[Title], str]) -> str:
     if day.holiday:
-        return f"{day.holiday} {ENGLISH_HOLIDAYS.get(day.holiday, 'holiday')}"
-    return both(DAY_KINDS[day.kind])
+        return say(Title(zh=day.holiday, en=ENGLISH_HOLIDAYS.get(day.holiday, "holiday")))
+    return say(DAY_KINDS[day.kind])
 
 
-def _stopped(day: AccountedDay, names: NameBook) -> str:
+def _stopped(day: AccountedDay, names: NameBook, say: Callable[[Title], str]) -> str:
     """Why the clock stopped on this day, for all of it or for a part; empty where it did not stop."""
     if day.amount:
-        stopped, outside = "部分时间暂停计时 stopped for a part", "部分时间在环节之外 outside the nodes for a part"
+        stopped, outside = _STOPPED_PARTLY, _OUTSIDE_PARTLY
     elif day.still:
-        stopped, outside = "暂停计时 clock stopped", "环节之外 outside the nodes"
+        stopped, outside = _STOPPED, _OUTSIDE
     else:
         return ""
-    reasons = f"；{stopped}: {_reasons(day.reasons, names)}" if day.reasons else ""
-    return reasons + (f"；{outside}" if day.outside else "")
+    reasons = f"；{say(stopped)}: {_reasons(day.reasons, names, say)}" if day.reasons else ""
+    return reasons + (f"；{say(outside)}" if day.outside else "")
 
 
 # ---- times and amounts -------------------------------------------------------------------------------------
@@ -85,18 +95,18 @@ def clock(instant: Instant, zone: Zone) -> str:
     return f"{date.fromordinal(day)} {_hour(instant, zone)}"
 
 
-def extension_words(extension: Extension, why: str, zone: Zone) -> str:
-    """An extension, and whether it is used; `why`: the code of why it is not, or empty."""
+def extension_words(extension: Extension, why: str, zone: Zone, say: Callable[[Title], str] = both) -> str:
+    """An extension, and whether it is used; `why`: the code of why it is not, or empty. `say`: in which language."""
     more = limit_words(Limit.model_validate(dict(extension.limit)))
-    return f"{clock(extension.time, zone)} {both(more)}：{both(UNUSED_EXTENSIONS[why])}"
+    return f"{clock(extension.time, zone)} {say(more)}：{say(UNUSED_EXTENSIONS[why])}"
 
 
-def duration(counted: Account) -> str:
-    """`4 working days = 6 - 2 (clock stopped)`."""
-    text = f"{amount_text(counted.net, counted.scale)} {both(MEASURES[counted.measure])}"
+def duration(counted: Account, say: Callable[[Title], str] = both) -> str:
+    """`4 working days = 6 - 2 (clock stopped)`. `say`: in which language; by default in both."""
+    text = f"{amount_text(counted.net, counted.scale)} {say(MEASURES[counted.measure])}"
     if counted.still:
         gross, still = amount_text(counted.gross, counted.scale), amount_text(counted.still, counted.scale)
-        text += f" = {gross} − {still}（暂停计时 clock stopped）"
+        text += f" = {gross} − {still}（{say(_STOPPED)}）"
     return text
 
 
@@ -117,30 +127,30 @@ _DECISIONS = {
 }
 
 
-def content_of(fact: Fact, zone: Zone, names: NameBook) -> str:
-    """The data of an event in one line."""
+def content_of(fact: Fact, zone: Zone, names: NameBook, say: Callable[[Title], str] = both) -> str:
+    """The data of an event in one line. `say`: in which language; by default in both."""
     parts = []
     for name, value in fact.data.items():
         if name in _SHOWN_ELSEWHERE or (name == "attributes" and fact.type <= FactType.CASE_ACCEPTED):
             continue
-        if text := _datum(name, value, zone, names):
+        if text := _datum(name, value, zone, names, say):
             parts.append(text)
     return visible("；".join(parts))
 
 
-def _datum(name: str, value: Any, zone: Zone, names: NameBook) -> str:
+def _datum(name: str, value: Any, zone: Zone, names: NameBook, say: Callable[[Title], str]) -> str:
     """One field of an event: the name of what it says; a number or a text with what it is."""
     if name == "attributes" and isinstance(value, Mapping):
-        return "；".join(both(names.clause(each, of)) for each, of in sorted(value.items()))
+        return "；".join(say(names.clause(each, of)) for each, of in sorted(value.items()))
     if name in _NAMED:
-        return both(_NAMED[name](names, value))
+        return say(_NAMED[name](names, value))
     if isinstance(value, str) and value in _DECISIONS:
-        return both(_DECISIONS[value])
-    label = both(FIELD_NAMES.get(name) or Title(zh=name, en=name))
+        return say(_DECISIONS[value])
+    label = say(FIELD_NAMES.get(name) or Title(zh=name, en=name))
     if name in INSTANTS:
         return f"{label} {clock(value, zone)}"
     if isinstance(value, Mapping) and "amount" in value:
-        return f"{label} {both(limit_words(Limit(amount=value['amount'], unit=value['unit'])))}"
+        return f"{label} {say(limit_words(Limit(amount=value['amount'], unit=value['unit'])))}"
     return f"{label} {value}"
 
 

@@ -57,4 +57,4 @@ def by_promise(plan: Plan) -> dict[str, Sequence[Promise]]:
     groups: dict[str, list[Promise]] = {}
     for promise in plan.promises:
         groups.setdefault(promise.id, []).append(promise)
-    return {name: sorted(each, key=lambda entry: entry.variant != "official") for name, each in groups.items()}
+    return {name: sorted(each, key=lambda entry: not entry.is_official) for name, each in groups.items()}

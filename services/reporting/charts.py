@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
 from services.domain.time.zone import Instant
-from services.reporting.shown import Shown
+from services.figures.shown import Shown
 
 _STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",

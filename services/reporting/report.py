@@ -4,20 +4,19 @@ Every figure is a cell of a value row and knows which: nothing is computed here 
 figures is the better one.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from services.catalog.words.promise_text import in_words
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, Promise, Title, Window
 from services.domain.plan.unit_history import UnitHistory
-from services.domain.results.published import WORST_FIRST, State, ValueRow
+from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Zone
+from services.figures.promises import change, in_force, promises_by_state, short_window
+from services.figures.shown import Shown, row_key, shown
 from services.messaging.records.values import objective_of
 from services.reporting.charts import Charts, Line, Point
-from services.reporting.shown import Shown, row_key, shown
 from services.reporting.times import ReportTimes
 
 _DISTRICT = "ALL"
@@ -39,9 +38,6 @@ COLUMNS = (
     "unclassified_n",
 )
 """What is shown of a row."""
-
-_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 变差", en="worse")
-_SAME, _OTHER = Title(zh="= 持平", en="same"), Title(zh="~ 有变化", en="changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +78,11 @@ class Entry:
     responsible: tuple[Title, ...]
 
     @property
+    def state(self) -> State:
+        """That of the whole district, in the official window."""
+        return self.official.state
+
+    @property
     def is_corrected(self) -> bool:
         """Whether what arrived since the end of the month before changes its figure."""
         if self.previous is None or self.restated is None:
@@ -115,9 +116,8 @@ class Report:
 
     @property
     def states(self) -> list[tuple[State, int]]:
-        """How many promises (official definitions) are in each state, worst first."""
-        counts = Counter(entry.official.state for entry in self.entries if entry.promise.variant == "official")
-        return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
+        """How many promises are in each state, worst first."""
+        return [(state, len(entries)) for state, entries in promises_by_state(self.entries).items()]
 
     @property
     def corrected(self) -> list[Entry]:
@@ -125,8 +125,9 @@ class Report:
         return [entry for entry in self.entries if entry.is_corrected]
 
     def in_state(self, *states: State) -> list[Entry]:
-        """Those (official definitions, as in `states`) in one of these states."""
-        return [entry for entry in self.entries if entry.promise.is_official and entry.official.state in states]
+        """The promises in one of these states: those that `states` counts."""
+        by_state = promises_by_state(self.entries)
+        return [entry for state in states for entry in by_state.get(state, ())]
 
 
 class Reports:
@@ -240,41 +241,6 @@ class Reports:
         if unit == _DISTRICT:
             return Title(zh="全区", en="whole district")
         return unit_title(unit, self._plan)
-
-
-def in_force(plan: Plan, day: int) -> dict[tuple[str, str], Promise]:
-    """Each promise in the version that binds on a day, else in its first (rule 11)."""
-    found: dict[tuple[str, str], Promise] = {}
-    for promise in sorted(plan.promises, key=lambda one: one.effective_from):
-        if promise.effective_from.toordinal() <= day or (promise.id, promise.variant) not in found:
-            found[promise.id, promise.variant] = promise
-    order = {(promise.id, promise.variant): place for place, promise in enumerate(plan.promises)}
-    return dict(sorted(found.items(), key=lambda one: order[one[0]]))
-
-
-def short_window(promise: Promise) -> Window | None:
-    """The window that shows the month by itself; None where the official one does, or none is published."""
-    for window in (Window.MONTH, Window.D30):
-        if window in promise.windows and window is not promise.official_window:
-            return window
-    return None
-
-
-def change(promise: Promise, before: ValueRow, now: ValueRow) -> Title | None:
-    """Whether a figure got better; None where one of the two is missing."""
-    if not before.value or not now.value:
-        return None
-    step = Decimal(now.value) - Decimal(before.value)
-    if not step:
-        return _SAME
-    better = _BETTER_IS.get(promise.target.relation if promise.target else promise.good_direction)
-    if better is None:
-        return _OTHER
-    return _BETTER if step * better > 0 else _WORSE
-
-
-_BETTER_IS: dict[str | None, int] = {">=": 1, "rising": 1, "<=": -1, "falling": -1}
-"""Relation of a target, or direction without one → whether a higher figure is better (1) or a lower one (-1)."""
 
 
 def _by_measure(entries: Iterable[Entry]) -> tuple[Measure, ...]:

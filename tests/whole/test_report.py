@@ -19,11 +19,11 @@ from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Zone
+from services.figures.promises import change, in_force
+from services.figures.shown import Shown, shown
 from services.replay.csv_files import write_values
 from services.replay.replay import Replayed, replay
 from services.reporting.charts import Charts, Line, Point
-from services.reporting.report import change, in_force
-from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of
 from services.simulator.district.profile import profile
 from services.simulator.simulation import Simulation

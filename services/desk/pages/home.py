@@ -4,8 +4,9 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Form, Response
 
-from services.desk.access import Access
+from services.desk.access import Access, may
 from services.desk.asking import LANGUAGE_COOKIE, Ask
+from services.desk.pages.district import district_page
 from services.desk.routes import Pages
 
 PAGES: Final = Pages()
@@ -14,7 +15,7 @@ PAGES: Final = Pages()
 @PAGES.get("/", Access.ACCOUNT)
 def home(ask: Ask) -> Response:
     """Where everybody begins: the district for units and the operations centre, for others what they may open."""
-    return ask.page("home.html")
+    return district_page(ask) if may(ask.known, Access.READ) else ask.page("home.html")
 
 
 @PAGES.post("/language", Access.ANYONE)

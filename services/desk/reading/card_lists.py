@@ -158,13 +158,11 @@ def counted(connection: Connection, scope: Scope, unit: str = "") -> dict[Level,
     return {level: found.get(level, 0) for level in Level}
 
 
-def cards_of_case(connection: Connection, case_key: str) -> list[CardLine]:
-    """All cards of a case, the oldest first. For who may see the case: `Reading.about_case`."""
-    table = schema.cards.c
-    rows = connection.execute(
-        select(schema.cards).where(table.case_key == case_key).order_by(table.raised_at, table.name)
-    )
-    return list(map(_card_line, rows))
+def cards_named(connection: Connection, names: Sequence[str]) -> dict[str, CardLine]:
+    """Cards by the key of their record; one that was retracted is missing."""
+    table = schema.cards
+    rows = connection.execute(select(table).where(table.c.name.in_(names)))
+    return {row.name: _card_line(row) for row in rows}
 
 
 def promises_of_case(connection: Connection, case_key: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ is another unit's is not in the answer. Any thread may ask.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeVar
 
@@ -127,15 +127,28 @@ class Reading:
         with self._asking() as connection:
             return card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after)
 
+    def cards(self, names: Sequence[str]) -> dict[str, CardLine]:
+        """Cards by the keys of their records, for who may see what they belong to; a retracted one is missing. Raises
+        ReadingUnavailable."""
+        with self._asking() as connection:
+            return card_lists.cards_named(connection, names)
+
     # ---- cases ---------------------------------------------------------------------------------------
     def about_case(self, case_key: str) -> About | None:
         """Whose business a case is; None: there is no such case. Raises ReadingUnavailable, CasebookUnavailable."""
         if not self._casebook.find(case_name(case_key)):
             return None
-        parties = self._casebook.parties(case_key)
-        with self._asking() as connection:
-            promises = card_lists.promises_of_case(connection, case_key)
+        parties, promises = self._casebook.parties(case_key), self.promises_of_case(case_key)
         return whose((party.unit for party in parties), promises, self.law, self._now())
+
+    def about_units(self, units: Iterable[str]) -> About:
+        """Whose business a thing of these units is: theirs, and that of those that continue their work."""
+        return whose(units, (), self.law, self._now())
+
+    def promises_of_case(self, case_key: str) -> frozenset[str]:
+        """Keys of the promises of which a case has a card or a verdict. Raises ReadingUnavailable."""
+        with self._asking() as connection:
+            return card_lists.promises_of_case(connection, case_key)
 
     def case(self, viewer: Viewer, case_key: str) -> CaseSeen | None:
         """A case as the viewer may see it; None: there is none, or it is none of theirs. Raises ReadingUnavailable,

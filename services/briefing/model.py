@@ -1,0 +1,135 @@
+"""A briefing as data: what all its formats have in common. A writer shows it and computes nothing."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from services.domain.plan.plan import Title
+
+
+class Language(StrEnum):
+    """In which language a briefing is written. Each has one."""
+
+    ZH = "zh"
+    EN = "en"
+
+    def of(self, title: Title) -> str:
+        """The text of a title."""
+        return title.zh if self is Language.ZH else title.en
+
+
+class Form(StrEnum):
+    """How a number is written."""
+
+    PLAIN = "plain"
+    PER_CENT = "per_cent"
+    """The amount is a share; the text shows it in per cent."""
+
+
+class Number(NamedTuple):
+    """A number, and where it is from."""
+
+    text: str
+    """As it is read."""
+    amount: Decimal
+    rows: tuple[str, ...]
+    """Keys of the rows of values.csv it comes from; of a count, the rows that are counted. Empty: it is no figure of a
+    promise."""
+    column: str
+    """Column of those rows; `counted`: how many rows; else what it is: `cards`, `ledger`."""
+    form: Form = Form.PLAIN
+
+
+class State(NamedTuple):
+    """The state of a promise, in words and with a sign."""
+
+    text: str
+    colour: str
+    """One of the classes of the page: `missed`, `met`, `effort` (a miss that is never red), or empty."""
+    row: str
+    """Key of the row of values.csv."""
+
+
+Part = str | Number | State
+Cell = tuple[Part, ...]
+"""What stands in a cell of a table, or is a sentence."""
+
+
+def text_of(cell: Cell) -> str:
+    """What is read."""
+    return "".join(part if isinstance(part, str) else part.text for part in cell)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One numbered part of a briefing."""
+
+    key: str
+    name: str
+    """Short, as the name of a sheet."""
+    title: str
+    sentences: tuple[Cell, ...] = ()
+    headings: tuple[str, ...] = ()
+    """Of the columns; none: there is no table."""
+    widths: tuple[int, ...] = ()
+    """Of the columns, in per cent."""
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    more: str = ""
+    """How many rows are left out, with {} for the number."""
+    left_out: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether rows are left out."""
+        return self.left_out > 0
+
+    @property
+    def remark(self) -> str:
+        """What is said of the rows that are left out; empty where there are none."""
+        return self.more.format(self.left_out) if self.left_out else ""
+
+    def cut(self, most: int) -> "Section":
+        """With at most so many rows."""
+        gone = max(0, len(self.rows) - most)
+        return replace(self, rows=self.rows[:most], left_out=self.left_out + gone) if gone else self
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """Two pages."""
+
+    language: Language
+    title: str
+    lines: tuple[str, ...]
+    """Below the title: which period, as of when, by whom."""
+    first: tuple[Section, ...]
+    """The sections of the first page."""
+    second: tuple[Section, ...]
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        return self.first + self.second
+
+    def cut(self, most: "Most") -> "Briefing":
+        """With so many rows in each section at most."""
+        first = tuple(section.cut(most.of(section.key)) for section in self.first)
+        return replace(self, first=first, second=tuple(section.cut(most.of(section.key)) for section in self.second))
+
+
+class Most(NamedTuple):
+    """How many rows fit."""
+
+    changes: int = 14
+    problems: int = 9
+    due: int = 8
+    answers: int = 6
+
+    def of(self, key: str) -> int:
+        """Of the section with that key."""
+        return getattr(self, key, 100)
+
+    @property
+    def less(self) -> "Most":
+        """One row less in each section, and never less than one."""
+        return Most(*(max(1, each - 1) for each in self))

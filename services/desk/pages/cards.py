@@ -1,0 +1,94 @@
+"""Open cards by time left."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+from fastapi import Query, Response
+from pydantic import BaseModel, Field
+
+from services.desk.access import Access
+from services.desk.asking import Ask, Asked
+from services.desk.pages import reading_words as w
+from services.desk.pages.said_of import SaidOf, reading_page
+from services.desk.pages.sheet import MOST_ROWS, sheet_answer
+from services.desk.reading.card_lists import CardLine, CardWish, Page
+from services.desk.routes import LISTED, Pages
+from services.domain.results.published import Level
+
+PAGES: Final = Pages()
+
+Whose = Literal["own", "led"]
+"""The cards on which the viewer's own must act; or those of the promises that they lead."""
+
+
+class CardQuery(BaseModel):
+    """What is asked for in the address."""
+
+    unit: str = Field("", max_length=200)
+    promise: str = Field("", max_length=200)
+    level: Literal["", "red", "yellow"] = ""
+    whose: Whose = "own"
+    after: str = Field("", max_length=2_000)
+
+    @property
+    def wish(self) -> CardWish:
+        """The cards that fit."""
+        return CardWish(self.unit, self.promise, Level(self.level) if self.level else None)
+
+
+Asking = Annotated[CardQuery, Query()]
+
+
+@PAGES.get("/cards", Access.READ, about=LISTED)
+def cards(ask: Ask, query: Asking) -> Response:
+    """A page of open cards."""
+    scope = ask.desk.reading.scope(ask.known)
+    answer: Response = reading_page(
+        ask,
+        "cards.html",
+        page=_page(ask, query, query.after),
+        query=query,
+        sees_all=scope.everything,
+        leads=bool(scope.leads),
+        units=ask.desk.plan.units.values(),
+        promises=[each for each in ask.desk.plan.promises if each.is_official and each.about == "case"],
+    )
+    return answer
+
+
+@PAGES.get("/cards.xlsx", Access.READ, about=LISTED)
+def cards_sheet(ask: Ask, query: Asking) -> Response:
+    """The same as a file."""
+    of = SaidOf(ask)
+    columns = (w.LEVEL, w.PROMISE, w.NODE, w.CASE, w.WHO_ACTS, w.DUE, w.TIME_LEFT, w.RAISED)
+    rows = (_row(line, of) for line in _every_card(ask, query))
+    return sheet_answer(w.OPEN_CARDS, [each.zh for each in columns], rows)
+
+
+def _page(ask: Asked, query: CardQuery, after: str) -> Page[CardLine]:
+    reading = ask.desk.reading
+    return (reading.led_cards if query.whose == "led" else reading.open_cards)(ask.known, query.wish, after)
+
+
+def _every_card(ask: Asked, query: CardQuery) -> Iterator[CardLine]:
+    """Page after page, as many as a file may have."""
+    after, found = "", 0
+    while found <= MOST_ROWS:
+        page = _page(ask, query, after)
+        yield from page.lines
+        found, after = found + len(page.lines), page.next
+        if not after:
+            return
+
+
+def _row(line: CardLine, of: SaidOf) -> tuple[object, ...]:
+    return (
+        of.card(line.level).word,
+        f"{of.promise(line.kpi)}（{line.kpi}）",
+        of.node(line.node, line.kpi),
+        line.case,
+        of.unit(line.unit),
+        of.clock(line.due_at),
+        of.left(line.due_at),
+        of.clock(line.raised_at),
+    )

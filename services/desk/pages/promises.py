@@ -1,0 +1,78 @@
+"""Promises: those of the viewer's own, and each with its figure by unit, its trend and the cases behind it."""
+
+from typing import Final
+
+from fastapi import Request, Response
+
+from services.catalog.words.promise_text import in_words
+from services.desk.access import EVERYONE, About, Access
+from services.desk.asking import Ask
+from services.desk.pages import reading_words as w
+from services.desk.pages.said_of import SaidOf, reading_page
+from services.desk.pages.sheet import sheet_answer
+from services.desk.reading.card_lists import CardWish
+from services.desk.reading.figures import PromiseLine
+from services.desk.refusal import NotFound
+from services.desk.routes import LISTED, Pages
+
+PAGES: Final = Pages()
+
+
+def _about_promise(request: Request) -> About | None:
+    """A figure of the district is of everybody who may read; of units and cases the page shows the viewer's own."""
+    plan = request.app.state.desk.plan
+    wanted = request.path_params["kpi"]
+    return EVERYONE if any(each.is_official and each.id == wanted for each in plan.promises) else None
+
+
+@PAGES.get("/promises", Access.READ, about=LISTED)
+def promises(ask: Ask) -> Response:
+    """The promises of the viewer's own, worst first; for the operations centre those of the district."""
+    answer: Response = reading_page(ask, "promises.html", lines=ask.desk.reading.promises(ask.known))
+    return answer
+
+
+@PAGES.get("/promises.xlsx", Access.READ, about=LISTED)
+def promises_sheet(ask: Ask) -> Response:
+    """The same as a file."""
+    of = SaidOf(ask)
+    columns = (w.STATE, w.NUMBER, w.PROMISE, w.UNIT, w.VALUE, w.TARGET, w.CASES_COUNTED, w.LATE_OPEN, w.WINDOW)
+    rows = (_row(line, of) for line in ask.desk.reading.promises(ask.known))
+    return sheet_answer(w.PROMISES, [each.zh for each in columns], rows)
+
+
+def _row(line: PromiseLine, of: SaidOf) -> tuple[object, ...]:
+    row = line.row
+    return (
+        of.state_of(line).word,
+        line.promise.id,
+        of.say(line.promise.title),
+        of.unit(line.unit),
+        of.value(line),
+        of.target(line),
+        int(row.n) if row.n.isdecimal() else row.n,
+        int(row.open_overdue) if row.open_overdue.isdecimal() else row.open_overdue,
+        of.window(line.promise),
+    )
+
+
+@PAGES.get("/promises/{kpi}", Access.READ, about=_about_promise)
+def promise(ask: Ask, kpi: str, after: str = "") -> Response:
+    """One promise: what it says, how it stands, and the cases behind the number."""
+    reading, viewer = ask.desk.reading, ask.known
+    found = next((each for each in ask.desk.plan.promises if each.is_official and each.id == kpi), None)
+    if found is None:
+        raise NotFound
+    lines = reading.promise(viewer, kpi)
+    answer: Response = reading_page(
+        ask,
+        "promise.html",
+        promise=found,
+        words=in_words(found, ask.desk.plan),
+        whole=next((line for line in lines if line.unit == "ALL" and line.item == "-"), None),
+        lines=[line for line in lines if (line.unit, line.item) != ("ALL", "-")],
+        behind=reading.behind(viewer, kpi, after),
+        own=reading.open_cards(viewer, CardWish(promise=kpi)),
+        led=reading.led_cards(viewer, CardWish(promise=kpi)),
+    )
+    return answer

@@ -1,0 +1,74 @@
+"""Sources, written orders and notices of the viewer's own."""
+
+from typing import Annotated, Final
+
+from fastapi import Query, Request, Response
+
+from services.desk.access import About, Access
+from services.desk.asking import Ask, Desk
+from services.desk.pages.said_of import reading_page
+from services.desk.reading.supervision import PAGE
+from services.desk.refusal import NotFound
+from services.desk.routes import LISTED, Pages
+
+PAGES: Final = Pages()
+Before = Annotated[int | None, Query(ge=1)]
+MOST_RECORDS: Final = 2**62
+
+
+@PAGES.get("/sources", Access.READ, about=LISTED)
+def sources(ask: Ask) -> Response:
+    """Whether the sources report."""
+    answer: Response = reading_page(ask, "sources.html", lines=ask.desk.reading.sources(ask.known))
+    return answer
+
+
+@PAGES.get("/orders", Access.READ, about=LISTED)
+def orders(ask: Ask, before: Before = None) -> Response:
+    """Written orders, the latest first."""
+    found = ask.desk.supervision.orders(ask.known, ask.now, before)
+    more = found[PAGE - 1].order.record if len(found) > PAGE else None
+    answer: Response = reading_page(ask, "orders.html", lines=found[:PAGE], more=more, before=before)
+    return answer
+
+
+@PAGES.get("/notices", Access.READ, about=LISTED)
+def notices(ask: Ask, before: Before = None) -> Response:
+    """Notices, the latest first."""
+    found = ask.desk.supervision.notices(ask.known, before)
+    more = found[PAGE - 1].number if len(found) > PAGE else None
+    answer: Response = reading_page(ask, "notices.html", lines=found[:PAGE], more=more, before=before)
+    return answer
+
+
+def _about_notice(request: Request) -> About | None:
+    desk: Desk = request.app.state.desk
+    number = request.path_params["number"]
+    is_number = number.isascii() and number.isdecimal() and int(number) < MOST_RECORDS
+    return desk.supervision.about_notice(int(number)) if is_number else None
+
+
+@PAGES.get("/notices/{number}", Access.READ, about=_about_notice)
+def notice(ask: Ask, number: int) -> Response:
+    """One notice, to which the message in the messenger links, and the cases that it is about."""
+    found = ask.desk.supervision.notice(number)
+    if found is None:
+        raise NotFound
+    body = found.request.body
+    text = body.get("text_en" if ask.language == "en" else "text_zh", "")
+    answer: Response = reading_page(
+        ask,
+        "notice.html",
+        notice=found,
+        title=str(body.get("title", "")),
+        text=str(text),
+        cases=_cases_of(ask, body.get("subjects")),
+    )
+    return answer
+
+
+def _cases_of(ask: Ask, subjects: object) -> list[tuple[str, str]]:
+    """Promise and name of each case that a notice is about."""
+    found = subjects if isinstance(subjects, list) else []
+    named = [(str(each.get("kpi", "")), str(each.get("case", ""))) for each in found if isinstance(each, dict)]
+    return sorted({(kpi, case) for kpi, case in named if " " in case})
