@@ -33,15 +33,28 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from services.casebook.casebook import BadCursor as BadCaseCursor
 from services.casebook.database import CasebookUnavailable
 from services.desk import words
+from services.desk.accounts.database import AccountsUnavailable
 from services.desk.asking import Desk, asked_of
 from services.desk.guards import PROBES, Guard, OwnAddress
-from services.desk.pages import acts, assets, cards, cases, home, promises, supervision
+from services.desk.pages import (
+    account,
+    accounts,
+    acts,
+    assets,
+    cards,
+    cases,
+    home,
+    logs,
+    promises,
+    sign_in,
+    supervision,
+)
 from services.desk.reading.cursor import BadCursor
 from services.desk.reading.reading import ReadingUnavailable
 from services.desk.refusal import Elsewhere, NotFound, Refusal
@@ -52,8 +65,18 @@ from services.ledger.database import LedgerUnavailable
 log = logging.getLogger(__name__)
 
 FAMILIES: Final[tuple[Pages, ...]] = (
-    assets.PAGES, home.PAGES, promises.PAGES, cards.PAGES, cases.PAGES, supervision.PAGES, acts.PAGES,
-)  # fmt: skip
+    assets.PAGES,
+    sign_in.PAGES,
+    account.PAGES,
+    home.PAGES,
+    accounts.PAGES,
+    logs.PAGES,
+    promises.PAGES,
+    cards.PAGES,
+    cases.PAGES,
+    supervision.PAGES,
+    acts.PAGES,
+)
 """All pages. The first route that fits a path is taken."""
 
 
@@ -65,7 +88,7 @@ def desk_app(desk: Desk, add_probes: Callable[[FastAPI], None] = lambda app: Non
     add_probes(app)
     check_routes(app, PROBES)
     _answer_with_pages(app)
-    app.add_middleware(Guard, own=OwnAddress.of(desk.settings))
+    app.add_middleware(Guard, own=OwnAddress.of(desk.settings), figures=desk.figures)
     return app
 
 
@@ -79,6 +102,12 @@ def _answer_with_pages(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     def refused(request: Request, error: Refusal) -> Response:
         return _page(request, error)
+
+    @app.exception_handler(AccountsUnavailable)
+    def locked(request: Request, error: AccountsUnavailable) -> Response:
+        log.error("%s", error)
+        sentences = (words.AWAY.zh, words.AWAY.en, words.AWAY_REMEDY.zh, words.AWAY_REMEDY.en)
+        return PlainTextResponse("\n".join(sentences), 503)  # without the accounts nobody knows whose page it would be
 
     @app.exception_handler(CasebookUnavailable)
     @app.exception_handler(LedgerUnavailable)

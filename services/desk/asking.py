@@ -2,59 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.casebook.casebook import Casebook
 from services.desk.access import About, Language, Viewer
+from services.desk.accounts.accounts import Accounts
+from services.desk.accounts.logbook import Deed, Entry, Logbook
 from services.desk.acting.acting import Acting
+from services.desk.cookies import LANGUAGE, token_of
+from services.desk.figures import Figures
 from services.desk.reading.reading import Reading
 from services.desk.reading.supervision import Supervision
 from services.desk.rendering import Shown, render
+from services.desk.session import Owes, Session, Sessions
 from services.domain.plan.plan import Plan, Title
 from services.domain.time.zone import Instant, Zone
 from services.ledger.index import LedgerIndex
 from services.ledger.texts import Texts
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
-
-SESSION_COOKIE = "desk_session"
-LANGUAGE_COOKIE = "desk_language"
-
-
-class Owes(StrEnum):
-    """What an account has to do before anything else."""
-
-    NOTHING = "nothing"
-    PASSWORD = "password"
-    """A password of its own: it signed in with a one-time code."""
-    FACTOR = "factor"
-    """Its second factor (TOTP), which its role needs."""
-
-
-class Session(NamedTuple):
-    """Of somebody who is signed in."""
-
-    id: str
-    """The hash of its token, in hex."""
-    viewer: Viewer
-    owes: Owes = Owes.NOTHING
-
-
-class Sessions(Protocol):
-    """Whose a token is. Any thread may ask."""
-
-    def session_of(self, token: str) -> Session | None:
-        """None: there is no such session any more. To ask counts as a sign of life."""
-
-    def say(self, session: str, said: Title) -> None:
-        """Keep a sentence for the next page of a session."""
-
-    def take_said(self, session: str) -> Title | None:
-        """The sentence that is kept, once."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +35,8 @@ class Desk:
     clock: Clock
     """The plan's time."""
     sessions: Sessions
+    """Who is signed in: `accounts`, but for tests."""
+    accounts: Accounts
     casebook: Casebook
     ledger: LedgerIndex
     """It is only read here: what is to be recorded, the keeper is asked for."""
@@ -76,6 +47,12 @@ class Desk:
     """The desk's own index: figures, cards, verdicts."""
     supervision: Supervision
     """What the ledger says to a viewer."""
+    figures: Figures
+
+    @property
+    def logbook(self) -> Logbook:
+        """Who looked at what."""
+        return Logbook(self.accounts.database, self.zone)
 
     @property
     def zone(self) -> Zone:
@@ -114,13 +91,22 @@ class Asked:
         """Of the account; before the sign-in of the cookie; else of the plan."""
         if self.viewer is not None:
             return self.viewer.language
-        chosen = self.request.cookies.get(LANGUAGE_COOKIE) or self.desk.plan.head.language or "zh"
+        chosen = self.request.cookies.get(LANGUAGE) or self.desk.plan.head.language or "zh"
         return "en" if chosen == "en" else "zh"
 
     @property
     def now(self) -> Instant:
         """The plan's time."""
         return self.desk.clock.now()
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from, as the proxies that are known say it."""
+        return "" if self.request.client is None else self.request.client.host
+
+    def deed(self, kind: Entry, subject: str) -> Deed:
+        """What whoever asks did, for the log."""
+        return Deed(kind, self.known.account, subject, self.address)
 
     def page(self, template: str, status: int = 200, **content: Any) -> Response:
         """A page of a template in `services/desk/templates`."""
@@ -153,7 +139,7 @@ def asked_of(request: Request) -> Asked:
     if isinstance(found, Asked):
         return found
     desk: Desk = request.app.state.desk
-    token = request.cookies.get(SESSION_COOKIE, "")
+    token = token_of(request, desk.settings)
     asked = Asked(request, desk, desk.sessions.session_of(token) if token else None)
     request.state.asked = asked
     return asked
@@ -161,3 +147,8 @@ def asked_of(request: Request) -> Asked:
 
 Ask = Annotated[Asked, Depends(asked_of)]
 """The type of a handler's argument."""
+
+
+def is_path(path: str) -> bool:
+    """Whether it is a path of the desk, and no way out of it (`//elsewhere`)."""
+    return path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()

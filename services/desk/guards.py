@@ -4,6 +4,7 @@ Pure ASGI. A browser says in `Sec-Fetch-Site` and `Origin` where a form was sent
 and has neither is refused.
 """
 
+import time
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.desk import words
+from services.desk.figures import Figures
 from services.domain.plan.plan import Title
 from services.runtime.settings import Settings
 
@@ -60,18 +62,23 @@ class OwnAddress(NamedTuple):
 class Guard:
     """Wraps the app."""
 
-    def __init__(self, app: ASGIApp, own: OwnAddress) -> None:
+    def __init__(self, app: ASGIApp, own: OwnAddress, figures: Figures) -> None:
         self._app = app
         self._own = own
+        self._figures = figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
 
+        begun = time.perf_counter()
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._add_headers(MutableHeaders(scope=message))
+                route = getattr(scope.get("route"), "path", "none")  # never the path itself: it may name a case
+                self._figures.request(route, message["status"], time.perf_counter() - begun)
             await send(message)
 
         refusal = self._refusal(scope["method"], Headers(scope=scope))

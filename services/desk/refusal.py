@@ -5,7 +5,7 @@ from urllib.parse import quote
 from fastapi import Request
 
 from services.desk import words
-from services.desk.asking import Owes
+from services.desk.session import Owes
 from services.domain.plan.plan import Title
 
 

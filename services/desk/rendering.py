@@ -34,8 +34,9 @@ class Shown(NamedTuple):
 
 
 def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
-    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`; `words`;
-    `asset(name)`, the address of a static file; `unit_name(id)`; and what `content` has."""
+    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`;
+    `common`, the words of `words.py`; `asset(name)`, the address of a static file; `unit_name(id)`; and what `content`
+    has."""
     zone = Zone(shown.plan.head.timezone)
 
     def say(title: Title) -> str:
@@ -55,7 +56,7 @@ def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
                 "day": lambda time: moment(time, zone)[:10],
                 "may": lambda access, about=None: may(shown.viewer, Access(access), about),
                 "asset": asset,
-                "words": words,
+                "common": words,
                 "act_words": act_words,
                 "shown": shown,
                 "menu": [each for each in NAVIGATION if may(shown.viewer, each.access)] if shown.viewer else [],

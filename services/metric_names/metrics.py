@@ -17,7 +17,7 @@ class Metric:
     name: str
     documentation: str
     labels: tuple[str, ...] = ()
-    type: Literal["gauge", "counter"] = "gauge"
+    type: Literal["gauge", "counter", "histogram"] = "gauge"
 
 
 ROW_LABELS = ("kpi", "variant", "unit", "item", "window")

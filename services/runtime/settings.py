@@ -61,7 +61,7 @@ class Settings(BaseModel):
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
-    """Address that the exporter, the notifier, the gateway, the relay, the casebook and the ledger listen on."""
+    """Address that the exporter, notifier, gateway, relay, casebook, ledger and desk listen on."""
     exporter_port: Port = 19100
     """Metrics for Prometheus: /metrics."""
     notifier_port: Port = 19101
@@ -136,6 +136,12 @@ class Settings(BaseModel):
     # The desk: the page of units and of the operations centre; its address is `desk_url`
     desk_port: Port = 19106
     """Port of the desk's pages, of its metrics and health."""
+    desk_proxies: str = ""
+    """Addresses or networks, with commas, of the proxies that end TLS and whose X-Forwarded-For and -Proto are used."""
+    accounts: str = ".kpiwatch/accounts.sqlite"
+    """Accounts, sessions and the log of the desk: a file, or a database as in `ledger`. It is nowhere else: back it up."""
+    desk_log_days: Annotated[int, Field(ge=180, le=3_650)] = 180
+    """Days for which it is kept who signed in, looked at what and took it away."""
 
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")
@@ -192,7 +198,7 @@ class Settings(BaseModel):
     def _is_an_address(cls, value: str) -> str:
         return ",".join(broker_addresses(value))
 
-    @field_validator("gateway_proxies")
+    @field_validator("gateway_proxies", "desk_proxies")
     @classmethod
     def _are_networks(cls, value: str) -> str:
         named = [one.strip() for one in value.split(",") if one.strip()]
@@ -228,7 +234,7 @@ class Settings(BaseModel):
             raise ValueError("user or password in an address that every dashboard shows; leave them out")
         return value
 
-    @field_validator("casebook", "ledger", "texts")
+    @field_validator("casebook", "ledger", "texts", "accounts")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
         if "://" in value and not value.startswith("postgresql://"):

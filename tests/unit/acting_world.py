@@ -69,7 +69,7 @@ class ActingWorld:
         self.requests: list[Request] = []
         self.settings = Settings(
             casebook=str(folder / "casebook.sqlite"), ledger=str(folder / "one.sqlite"),
-            texts=str(folder / "texts.sqlite"), partitions=PARTITIONS,
+            texts=str(folder / "texts.sqlite"), accounts=str(folder / "accounts.sqlite"), partitions=PARTITIONS,
         )  # fmt: skip
         self._log = Log()
         self._index = Index(open_engine(self.settings.casebook, writes=True), judge(), PARTITIONS)

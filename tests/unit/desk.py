@@ -5,19 +5,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from services.casebook.casebook import Casebook
 from services.catalog.load.plan_folder import load_plan
 from services.desk.access import Viewer
+from services.desk.accounts.accounts import Accounts
+from services.desk.accounts.database import AccountsDatabase
 from services.desk.acting.acting import Acting
 from services.desk.app import desk_app
-from services.desk.asking import SESSION_COOKIE, Desk, Owes, Session
+from services.desk.asking import Desk
+from services.desk.cookies import session_name
+from services.desk.figures import Figures
+from services.desk.reading.index import ReadingIndex
+from services.desk.reading.reading import Reading
+from services.desk.reading.supervision import Supervision
+from services.desk.session import Owes, Session
 from services.domain.plan.plan import Plan, Title
 from services.ledger.database import INDEX, open_store
 from services.ledger.index import LedgerIndex
 from services.ledger.texts import Texts
 from services.runtime.clock import Clock
+from services.runtime.database import open_engine
 from services.runtime.settings import Settings
 
 ORIGIN = "http://127.0.0.1:19106"
@@ -50,17 +60,34 @@ def example_desk(folder: Path, **parts: Any) -> Desk:
     """A desk of the shipped plan, with its databases in a folder; `parts`: fields of it."""
     settings = parts.pop("settings", None) or example_settings(folder)
     plan, texts = parts.pop("plan", None) or shipped_plan(), Texts.at(settings.texts)
+    casebook = parts.pop("casebook", None) or Casebook.open(settings)
+    clock = parts.pop("clock", None) or Clock.real()
+    ledger = LedgerIndex(open_store(INDEX, settings.ledger, writes=False))
+    reading = Reading(_index(folder / "desk.sqlite", plan), casebook, clock.now)
     usual = {
         "plan": plan,
         "settings": settings,
-        "clock": Clock.real(),
+        "clock": clock,
         "sessions": OpenSessions(),
-        "casebook": Casebook.open(settings),
-        "ledger": LedgerIndex(open_store(INDEX, settings.ledger, writes=False)),
+        "casebook": casebook,
+        "ledger": ledger,
+        "reading": reading,
+        "supervision": Supervision(ledger, reading),
         "texts": texts,
+        "accounts": Accounts(AccountsDatabase.at(settings.accounts), Clock.real().now),
+        "figures": Figures(lambda: 0),
         "acting": Acting.of(settings, plan, texts),
     }
     return Desk(**{**usual, **parts})
+
+
+def _index(file: Path, plan: Plan) -> Engine:
+    """The desk's own index, which has caught up; empty."""
+    engine = open_engine(str(file), writes=True)
+    index = ReadingIndex(engine, plan, "1")
+    index.open(0, {})
+    index.note(ready=True, complete_at=0)
+    return engine
 
 
 @cache
@@ -80,7 +107,7 @@ def client_of(desk: Desk, viewer: Viewer | None = None) -> TestClient:
     )
     if viewer is not None:
         assert isinstance(desk.sessions, OpenSessions)
-        client.cookies.set(SESSION_COOKIE, desk.sessions.begin(viewer))
+        client.cookies.set(session_name(desk.settings), desk.sessions.begin(viewer))
     return client
 
 
@@ -90,4 +117,5 @@ def example_settings(folder: Path) -> Settings:
         casebook=str(folder / "casebook.sqlite"),
         ledger=str(folder / "ledger.sqlite"),
         texts=str(folder / "texts.sqlite"),
+        accounts=str(folder / "accounts.sqlite"),
     )
