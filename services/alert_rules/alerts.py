@@ -6,6 +6,7 @@ about the machinery waits in real time.
 """
 
 from services.alert_rules.alert import Rule
+from services.alert_rules.desk_alerts import desk_alerts
 from services.alert_rules.figure_alerts import figure_alerts
 from services.alert_rules.intake_alerts import intake_alerts
 from services.alert_rules.ledger_alerts import ledger_alerts
@@ -24,6 +25,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "pipeline": pipeline_alerts(speed, plan.names.terms),
         "intake": intake_alerts(),
         "ledger": ledger_alerts(),
+        "desk": desk_alerts(),
     }
     return {
         "groups": [

@@ -10,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from services.alert_rules.alerts import rule_groups
+from services.alert_rules.desk_alerts import DESK_JOB
 from services.alert_rules.durations import text
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.ledger_alerts import LEDGER_JOB
@@ -44,14 +45,17 @@ class Addresses:
     token_file: str | Path = TOKEN_FILE
     """The file with the token of the notifier's webhook, as the Alertmanager sees it."""
     gateway: str | None = None
-    """None: it is not scraped, as for the two that follow."""
+    """None: it is not scraped, as for the others that follow."""
     casebook: str | None = None
     ledger: str | None = None
+    desk: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
 
 
-DOCKER = Addresses(gateway="gateway:19102", casebook="casebook:19103", ledger="ledger:19105", relay="relay:19104")
+DOCKER = Addresses(
+    gateway="gateway:19102", casebook="casebook:19103", ledger="ledger:19105", desk="desk:19106", relay="relay:19104"
+)
 
 
 def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
@@ -69,7 +73,8 @@ def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
 
 
 def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
-    for name, target in ((GATEWAY_JOB, at.gateway), (CASEBOOK_JOB, at.casebook), (LEDGER_JOB, at.ledger)):
+    jobs = {GATEWAY_JOB: at.gateway, CASEBOOK_JOB: at.casebook, LEDGER_JOB: at.ledger, DESK_JOB: at.desk}
+    for name, target in jobs.items():
         if target is not None:
             yield _job(name, target)
     if at.relay is not None:

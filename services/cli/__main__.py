@@ -59,6 +59,7 @@ COMMANDS = {
     "ledger": Command("services.cli.ledger:app", "Keep, verify and export the record of what was done."),
     "backup": Command("services.cli.backup:backup", "Copy what is not in Kafka: texts, keys, checkpoints, contacts."),
     "restore": Command("services.cli.backup:restore", "Put back what `backup` copied."),
+    "desk": Command("services.cli.desk:app", "Serve the pages of units and operations centre; their accounts."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
     "status": Command("services.cli.status:status", "Show the state of every promise."),
     "clock": Command("services.cli.clock:clock", "Run the simulated clock that other processes share."),

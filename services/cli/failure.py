@@ -47,6 +47,7 @@ KNOWN = (
     KnownError("services.client.spool", "SpoolUnusable", WRONG_USAGE),
     KnownError("services.casebook.database", "CasebookUnavailable", NO_ANSWER, "cases: {}"),
     KnownError("services.ledger.database", "LedgerUnavailable", NO_ANSWER, "ledger: {}"),
+    KnownError("services.desk.accounts.database", "AccountsUnavailable", NO_ANSWER, "desk: {}"),
     KnownError("services.ledger.writer", "LedgerAway", NO_ANSWER, "ledger: {}"),
     KnownError("services.messaging.records.ledger", "RequestInvalid", INPUT_HAS_ERRORS, "{}: shorten what it says"),
     KnownError(

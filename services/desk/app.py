@@ -49,6 +49,7 @@ from services.desk.pages import (
     assets,
     cards,
     cases,
+    centre,
     home,
     logs,
     promises,
@@ -69,13 +70,14 @@ FAMILIES: Final[tuple[Pages, ...]] = (
     sign_in.PAGES,
     account.PAGES,
     home.PAGES,
-    accounts.PAGES,
-    logs.PAGES,
     promises.PAGES,
     cards.PAGES,
     cases.PAGES,
     supervision.PAGES,
+    accounts.PAGES,
+    logs.PAGES,
     acts.PAGES,
+    centre.PAGES,
 )
 """All pages. The first route that fits a path is taken."""
 

@@ -30,6 +30,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _CHANGING: Final = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -49,14 +50,12 @@ class OwnAddress(NamedTuple):
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Of the configured address; without one, loopback."""
-        if settings.desk_url:
-            parts = urlsplit(settings.desk_url.lower())
-            port = None if parts.port == {"http": 80, "https": 443}[parts.scheme] else parts.port
-            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-            origin = f"{parts.scheme}://{host}" + (f":{port}" if port else "")
-            return cls(frozenset((origin,)), parts.scheme == "https")
-        names = ("127.0.0.1", "localhost", "[::1]")
-        return cls(frozenset(f"http://{name}:{settings.desk_port}" for name in names), False)
+        parts = urlsplit(settings.desk_url.lower() or f"http://127.0.0.1:{settings.desk_port}")
+        port = None if parts.port == {"http": 80, "https": 443}[parts.scheme] else parts.port
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else str(parts.hostname)
+        names = _LOOPBACK if host in _LOOPBACK else (host,)
+        origins = [f"{parts.scheme}://{name}" + (f":{port}" if port else "") for name in names]
+        return cls(frozenset(origins), parts.scheme == "https")
 
 
 class Guard:

@@ -58,6 +58,7 @@ def parts(settings: Settings) -> list[Part]:
             _answers_at("casebook_port", "/-/healthy"),  # nobody waits until it has read everything
             port="casebook_port",
         ),
+        Part("desk", ("-m", "services.desk"), _answers_at("desk_port"), port="desk_port"),
     ]
 
 

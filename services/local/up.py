@@ -1,8 +1,8 @@
 """`kpiwatch up`: starts the whole system on this machine and runs it until Ctrl-C. The data stays.
 
-Starts in order: Kafka, its topics, gateway, feed, stream workers, exporter, ledger, notifier, casebook, Alertmanager,
-Prometheus. Ends in the opposite order, by pid. Should it die itself, its parts go on; the next `up` or `up --forget`
-ends them first.
+Starts in order: Kafka, its topics, gateway, feed, stream workers, exporter, ledger, notifier, casebook, desk,
+Alertmanager, Prometheus. Ends in the opposite order, by pid. Should it die itself, its parts go on; the next `up` or
+`up --forget` ends them first.
 """
 
 import contextlib
@@ -34,6 +34,7 @@ from services.gateway.key_admin import KeyAdmin, NotPossible
 from services.gateway.key_file import add_missing_keys
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
 from services.local.child_process import ChildProcess, end_leftover
+from services.local.demo_accounts import write_demo_accounts
 from services.local.exporter_summary import ExporterSummary, ask_exporter
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
@@ -76,6 +77,9 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
             "casebook": str(folder / "casebook.sqlite"),
             "ledger": str(folder / "ledger.sqlite"),
             "texts": str(folder / "texts.sqlite"),
+            "accounts": str(folder / "accounts.sqlite"),
+            "desk_index": folder / "desk.sqlite",
+            "desk_url": settings.desk_url or f"http://127.0.0.1:{settings.desk_port}",
             "ledger_key": folder / "ledger.key",
             "checkpoints": folder / "checkpoints.jsonl",
             **(simulated if plan is None else {"clock": None, "feed_keys": None}),
@@ -149,6 +153,7 @@ class _System:
         self.interrupted = interrupted
         self.clock = Clock.from_settings(settings)
         self.plan: Plan = load_plan(settings.plan)
+        self.demo_accounts = folder / "desk-accounts.txt"
         self.children: list[_SupervisedPart] = []
         self.kept: float | None = None
         """When the simulated clock was last written down; None before it runs."""
@@ -181,6 +186,7 @@ class _System:
             write_demo_contacts(self.plan.units, self.settings)
         if self.settings.clock:
             self._start_clock()
+            write_demo_accounts(self.plan, self.settings, self.demo_accounts)
         self._start_parts()
         if tools:
             self._start_monitoring(tools)
@@ -260,6 +266,7 @@ class _System:
                 gateway=f"127.0.0.1:{settings.gateway_port}",
                 casebook=f"127.0.0.1:{settings.casebook_port}",
                 ledger=f"127.0.0.1:{settings.ledger_port}",
+                desk=f"127.0.0.1:{settings.desk_port}",
             ),
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"
@@ -295,7 +302,11 @@ class _System:
     def _say_what_to_open(self) -> None:
         settings = self.settings
         address = f"KPIWATCH_BOOTSTRAP={settings.bootstrap} " if settings.bootstrap != Settings().bootstrap else ""
+        signs_in = (
+            f"accounts: {_short(self.demo_accounts)}" if settings.clock else "accounts: kpiwatch desk account add"
+        )
         rows = [
+            (settings.desk_url, f"the desk: promises, cards, cases; {signs_in}"),
             (f"http://127.0.0.1:{settings.prometheus_port}", "Prometheus: rules and alerts"),
             (f"http://127.0.0.1:{settings.history_port}", "the same, for the days of `kpiwatch backfill`"),
             (f"http://127.0.0.1:{settings.alertmanager_port}", "Alertmanager: alerts grouped by unit"),

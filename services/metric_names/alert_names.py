@@ -19,6 +19,8 @@ ALERT_NAMES: Mapping[str, Title] = {
     "CaseQuarantined": Title(zh="办件无法判定，已隔离", en="Case quarantined"),
     "DeadLetterRatioHigh": Title(zh="报送事件被拒收过多", en="Too many events refused"),
     "CasebookDown": Title(zh="办件索引中断", en="Casebook down"),
+    "DeskDown": Title(zh="督办台中断", en="Desk down"),
+    "DeskSignInsFailing": Title(zh="督办台登录失败过多", en="Too many failed sign-ins"),
     "ExporterDown": Title(zh="指标导出服务中断", en="Exporter down"),
     "FeedbackStopped": Title(zh="报送反馈中断", en="Feedback to sources stopped"),
     "FiguresOld": Title(zh="指标未更新", en="Figures not updated"),

@@ -77,7 +77,8 @@ class Settings(BaseModel):
     secrets: Path | None = None
     """Folder of secrets (addresses of robots, passwords), a file each; KPIWATCH_SECRET_<NAME> goes before its file."""
     desk_url: str = ""
-    """Address of the units' page, to which dashboards lead; empty: they say which command shows the cases."""
+    """Address of the desk as browsers know it, without a path, to which notices and dashboards lead; empty: loopback,
+    and they say which command shows the cases."""
 
     # The gateway: what sources send by HTTP
     gateway_port: Port = 19102
@@ -139,7 +140,9 @@ class Settings(BaseModel):
     desk_proxies: str = ""
     """Addresses or networks, with commas, of the proxies that end TLS and whose X-Forwarded-For and -Proto are used."""
     accounts: str = ".kpiwatch/accounts.sqlite"
-    """Accounts, sessions and the log of the desk: a file, or a database as in `ledger`. It is nowhere else: back it up."""
+    """Accounts, sessions and log of the desk: a file, or a database as in `ledger`. It is nowhere else: back it up."""
+    desk_index: Path = Path(".kpiwatch/desk.sqlite")
+    """File of the desk's own index of values, cards and verdicts; it is built from Kafka."""
     desk_log_days: Annotated[int, Field(ge=180, le=3_650)] = 180
     """Days for which it is kept who signed in, looked at what and took it away."""
 

@@ -25,7 +25,7 @@ from services.runtime.settings import variable
 from tests.recorded_notices import recorded_notices
 
 WEB_PORTS = ("prometheus_port", "history_port", "alertmanager_port", "exporter_port", "notifier_port")
-MORE_PORTS = ("gateway_port", "casebook_port", "ledger_port", "doubles_port", "doubles_mail_port")
+MORE_PORTS = ("gateway_port", "casebook_port", "ledger_port", "desk_port", "doubles_port", "doubles_mail_port")
 PATIENCE_SECONDS = 600
 """How long a test waits for what a busy machine does late."""
 SMALL_PARTS = ("tests.integration.up_with_small_parts",)

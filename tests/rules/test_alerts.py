@@ -259,6 +259,7 @@ STORIES = [
             ("RelayDown", "kpiwatch-relay", "page"),
             ("CasebookDown", "kpiwatch-casebook", "act"),
             ("LedgerDown", "kpiwatch-ledger", "page"),
+            ("DeskDown", "kpiwatch-desk", "act"),
         )
         for up, labels in [(f'up{{job="{job}",instance="%s"}}', [{"severity": severity, **OPERATIONS}])]
         for story in (
@@ -290,6 +291,24 @@ STORIES = [
             'kpi_gateway_events_total{source="/units/a",outcome="uncertain"}': "0+9x400",
         },
         {100: [], 190: [{"source": "/units/a", "severity": "act"}]},
+    ),
+    Story(
+        "somebody tries passwords, and waits in between",
+        "DeskSignInsFailing",
+        {
+            'kpi_desk_sign_ins_total{outcome="failed"}': "0x5 0+3x60 180x100",
+            'kpi_desk_sign_ins_total{outcome="wait"}': "0x5 0+3x60 180x100",
+        },
+        {5: [], 20: [{"severity": "act", **OPERATIONS}], 60: [{"severity": "act", **OPERATIONS}], 120: []},
+    ),
+    Story(
+        "a morning on which many units sign in, some with slips",
+        "DeskSignInsFailing",
+        {
+            'kpi_desk_sign_ins_total{outcome="ok"}': "0+40x120",
+            'kpi_desk_sign_ins_total{outcome="failed"}': "0+3x120",
+        },
+        {15: [], 60: [], 110: []},
     ),
     Story(
         "requests wait for the ledger",
@@ -576,6 +595,8 @@ OF_THE_MACHINERY = {
     "LedgerVoid",
     "LedgerCheckpointOld",
     "DecisionNotInForce",
+    "DeskDown",
+    "DeskSignInsFailing",
     "PipelineDown",
     "SweepOld",
     "StreamLagHigh",

@@ -26,6 +26,8 @@ from services.desk.acting.acting import Acting
 from services.desk.acting.addresses import MatterAddress
 from services.desk.acting.recording import Recording
 from services.desk.acting.standing import Stands
+from services.desk.reading.index import ReadingIndex
+from services.desk.reading.kept import reading_engine
 from services.domain.intake.events import text_of
 from services.domain.intake.facts import Fact, FactType, case_key
 from services.domain.judging.judge import Judge
@@ -69,7 +71,8 @@ class ActingWorld:
         self.requests: list[Request] = []
         self.settings = Settings(
             casebook=str(folder / "casebook.sqlite"), ledger=str(folder / "one.sqlite"),
-            texts=str(folder / "texts.sqlite"), accounts=str(folder / "accounts.sqlite"), partitions=PARTITIONS,
+            texts=str(folder / "texts.sqlite"), accounts=str(folder / "accounts.sqlite"),
+            desk_index=folder / "desk.sqlite", partitions=PARTITIONS,
         )  # fmt: skip
         self._log = Log()
         self._index = Index(open_engine(self.settings.casebook, writes=True), judge(), PARTITIONS)
@@ -79,9 +82,10 @@ class ActingWorld:
         self.texts = self.keeper_world.texts()
         self.pauses = 0
         self._clients: dict[Viewer | None, TestClient] = {}
-        acting = Acting(
-            self.records, Recording(self.records, self.texts, self, self._pause), Stands(judge().plan, self.records)
-        )
+        index = ReadingIndex(reading_engine(self.settings, writes=True), judge().plan, judge().fingerprint)
+        index.open(0, {})
+        index.note(ready=True, complete_at=0)
+        acting = Acting(self.records, Recording(self.records, self.texts, self, self._pause), Stands(self.records))
         book = Casebook(open_engine(self.settings.casebook, writes=False), judge, PARTITIONS, lambda: self.now)
         self.desk = example_desk(
             folder, settings=self.settings, plan=judge().plan, clock=Clock(None, lambda: self.now),

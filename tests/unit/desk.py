@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from services.casebook.casebook import Casebook
@@ -18,16 +17,13 @@ from services.desk.app import desk_app
 from services.desk.asking import Desk
 from services.desk.cookies import session_name
 from services.desk.figures import Figures
-from services.desk.reading.index import ReadingIndex
-from services.desk.reading.reading import Reading
-from services.desk.reading.supervision import Supervision
+from services.desk.reading.kept import questions_of
 from services.desk.session import Owes, Session
 from services.domain.plan.plan import Plan, Title
 from services.ledger.database import INDEX, open_store
 from services.ledger.index import LedgerIndex
 from services.ledger.texts import Texts
 from services.runtime.clock import Clock
-from services.runtime.database import open_engine
 from services.runtime.settings import Settings
 
 ORIGIN = "http://127.0.0.1:19106"
@@ -59,11 +55,11 @@ class OpenSessions:
 def example_desk(folder: Path, **parts: Any) -> Desk:
     """A desk of the shipped plan, with its databases in a folder; `parts`: fields of it."""
     settings = parts.pop("settings", None) or example_settings(folder)
-    plan, texts = parts.pop("plan", None) or shipped_plan(), Texts.at(settings.texts)
-    casebook = parts.pop("casebook", None) or Casebook.open(settings)
-    clock = parts.pop("clock", None) or Clock.real()
+    plan, texts = parts.get("plan") or shipped_plan(), Texts.at(settings.texts)
+    casebook = Casebook.open(settings)
     ledger = LedgerIndex(open_store(INDEX, settings.ledger, writes=False))
-    reading = Reading(_index(folder / "desk.sqlite", plan), casebook, clock.now)
+    clock = parts.get("clock", Clock.real())
+    asked = questions_of(settings, parts.get("casebook", casebook), parts.get("ledger", ledger), clock)
     usual = {
         "plan": plan,
         "settings": settings,
@@ -71,23 +67,14 @@ def example_desk(folder: Path, **parts: Any) -> Desk:
         "sessions": OpenSessions(),
         "casebook": casebook,
         "ledger": ledger,
-        "reading": reading,
-        "supervision": Supervision(ledger, reading),
+        "reading": asked.reading,
+        "supervision": asked.supervision,
         "texts": texts,
         "accounts": Accounts(AccountsDatabase.at(settings.accounts), Clock.real().now),
         "figures": Figures(lambda: 0),
-        "acting": Acting.of(settings, plan, texts),
+        "acting": Acting.of(settings, texts),
     }
     return Desk(**{**usual, **parts})
-
-
-def _index(file: Path, plan: Plan) -> Engine:
-    """The desk's own index, which has caught up; empty."""
-    engine = open_engine(str(file), writes=True)
-    index = ReadingIndex(engine, plan, "1")
-    index.open(0, {})
-    index.note(ready=True, complete_at=0)
-    return engine
 
 
 @cache
@@ -117,5 +104,6 @@ def example_settings(folder: Path) -> Settings:
         casebook=str(folder / "casebook.sqlite"),
         ledger=str(folder / "ledger.sqlite"),
         texts=str(folder / "texts.sqlite"),
+        desk_index=folder / "desk.sqlite",
         accounts=str(folder / "accounts.sqlite"),
     )

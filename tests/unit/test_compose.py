@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from dashboards.publish import FOLDERS
+from services.alert_rules.desk_alerts import DESK_JOB
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.ledger_alerts import LEDGER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
@@ -125,7 +126,7 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
     source = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")
     jobs = {one["job_name"]: one for one in scraped["scrape_configs"]}
     (relay,) = jobs.pop(RELAY_JOB)["dns_sd_configs"]
-    assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB, LEDGER_JOB}
+    assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB, LEDGER_JOB, DESK_JOB}
     webhooks = {hook["url"] for one in output["receivers"] for hook in one.get("webhook_configs", [])}
     called = [
         *(target for job in jobs.values() for target in job["static_configs"][0]["targets"]),
@@ -147,6 +148,7 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
         "gateway": Settings().gateway_port,
         "casebook": Settings().casebook_port,
         "ledger": Settings().ledger_port,
+        "desk": Settings().desk_port,
         "relay": Settings().relay_port,
         "prometheus": 9090,
         "history": 9090,
@@ -166,6 +168,7 @@ def test_ports_are_on_loopback_and_lead_to_what_listens() -> None:
         "kafka": [19092],
         "exporter": [Settings().exporter_port],
         "gateway": [Settings().gateway_port],
+        "desk": [Settings().desk_port],
         "prometheus": [9090],
         "history": [9090],
         "alertmanager": [9093],

@@ -19,10 +19,18 @@ from services.desk.access import ABOUT_A_UNIT, About, Access, Role, Viewer, may
 from services.desk.accounts.logbook import Deed, Entry
 from services.desk.app import FAMILIES
 from services.desk.asking import Desk
+from services.desk.reading.case_seen import token_of
 from services.desk.routes import LISTED, Declared
-from tests.unit.desk import client_of, example_desk
+from services.domain.plan.plan import SupervisionStep
+from services.domain.results.published import State
+from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.messaging.records.steps import CardKey, RecordedStep
+from tests.unit.desk import client_of
+from tests.unit.desk_reading import PROMISE, RED_CASE, published, reading_desk, value_record, value_row
+from tests.unit.gateway import NOW, WATER
+from tests.unit.ledger_world import LedgerWorld
 
-A, B, LEAD = "liangjiang-water", "liangjiang-power", "market-regulation"
+A, B, LEAD = "liangjiang-water", "jiangbei-gas", "district-urban-management"
 """The unit whose the things of these tests are, another one, and the one that leads the promise behind them."""
 VIEWERS: Mapping[str, Viewer | None] = {
     "nobody": None,
@@ -57,10 +65,28 @@ class Case(NamedTuple):
     """The status of an answer to those who may ask, where what is sent is wrong on purpose."""
 
 
+OWN = frozenset(("unit", *OPERATIONS))
+SEES = OWN | {"lead"}
+READS = SEES | {"other"}
+CASE_OF_A = f"/cases/{token_of(RED_CASE)}"
+
 CASES: dict[tuple[str, str], Case] = {
     ("GET", "/static/{name}"): Case(EVERYBODY, "/static/desk.css"),
     ("GET", "/"): Case(SIGNED_IN),
     ("POST", "/language"): Case(EVERYBODY, form={"language": "zh", "path": "/"}),
+    ("GET", "/district"): Case(frozenset(("unit",)), shows=f'href="{CASE_OF_A}"'),
+    ("GET", "/promises"): Case(SEES, shows="K06-1"),
+    ("GET", "/promises.xlsx"): Case(SEES, shows="K06-1"),
+    ("GET", "/promises/{kpi}"): Case(READS, "/promises/K06-1"),
+    ("GET", "/cards"): Case(OWN, shows=f'href="{CASE_OF_A}"'),
+    ("GET", "/cards.xlsx"): Case(OWN, shows=f"{WATER} W-1"),
+    ("GET", "/cases"): Case(SEES, shows=f'href="{CASE_OF_A}"'),
+    ("GET", "/cases.xlsx"): Case(SEES, shows="W-1"),
+    ("GET", "/cases/{token}"): Case(SEES, CASE_OF_A, shows="W-1"),
+    ("GET", "/sources"): Case(SEES, shows=WATER),
+    ("GET", "/orders"): Case(OWN, shows="〔2021〕1号"),
+    ("GET", "/notices"): Case(OWN, shows='href="/notices/1"'),
+    ("GET", "/notices/{number}"): Case(OWN, "/notices/1", shows="红牌1项"),
     ("GET", "/sign-in"): Case(EVERYBODY),
     ("POST", "/sign-in"): Case(EVERYBODY, form={"account": "of-a", "secret": CODE}, refused_as=401),
     ("POST", "/sign-out"): Case(SIGNED_IN),
@@ -83,10 +109,21 @@ CASES: dict[tuple[str, str], Case] = {
 
 def desk_with_things(folder: Path) -> Desk:
     """A desk with what the lines of `CASES` name."""
-    desk = example_desk(folder)
+    rows = [value_record(number, value_row(unit, State.MISSED, "0.5")) for number, unit in enumerate(("ALL", A))]
+    desk = reading_desk(folder, [*published(), *rows], ledger_of_a())
     for viewer in filter(None, VIEWERS.values()):
         desk.accounts.add(viewer.account, viewer.role, viewer.unit, Deed(Entry.ACCOUNT, "", "added"))
     return desk
+
+
+def ledger_of_a() -> list[LedgerRecord]:
+    """A notice to A, and a written order to it, about its case."""
+    key = CardKey(PROMISE, f"{WATER} W-1", 1, "-")
+    late = "2021-09-23T00:00:00+08:00"
+    order = RecordedStep(key, SupervisionStep.ORDER, "2021-09-30T00:00:00+08:00", A, late, late, 5).request("b", "w", 0)
+    said = {"title": "红牌1项", "text_zh": "红牌1项", "text_en": "red cards: 1", "subjects": []}
+    notice = Request("a", Kind.NOTICE, "w", unit=A, body=said)
+    return LedgerWorld(lambda: NOW - 1_000_000).record(notice, order)
 
 
 DECLARED = [each for family in FAMILIES for each in family.declared]

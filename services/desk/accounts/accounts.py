@@ -94,10 +94,13 @@ class Wait(NamedTuple):
 class Accounts:
     """The accounts of a database. Any thread may ask."""
 
-    def __init__(self, database: AccountsDatabase, now: Callable[[], Instant]) -> None:
-        """`now`: the real time."""
+    def __init__(
+        self, database: AccountsDatabase, now: Callable[[], Instant], need_factor: frozenset[Role] = NEED_FACTOR
+    ) -> None:
+        """`now`: the real time. `need_factor`: roles that do nothing without a second factor."""
         self.database = database
         self.now = now
+        self._need_factor = need_factor
 
     # ---- to sign in ----------------------------------------------------------------------------------
     def sign_in(self, attempt: Attempt) -> SignedIn | Wait | None:
@@ -166,7 +169,8 @@ class Accounts:
             with self.database.changing() as connection:
                 connection.execute(update(schema.sessions).where(schema.sessions.c.id == id).values(seen_at=now))
         role = Role(row.role)
-        return Session(id, Viewer(row.name, role, row.unit, "en" if row.language == "en" else "zh"), _owed(row, role))
+        viewer = Viewer(row.name, role, row.unit, "en" if row.language == "en" else "zh")
+        return Session(id, viewer, _owed(row, role in self._need_factor))
 
     def say(self, session: str, said: Title) -> None:
         """Keep a sentence for the next page of a session."""
@@ -353,10 +357,10 @@ def _account(row: Row[Any]) -> Account:
     )
 
 
-def _owed(row: Row[Any], role: Role) -> Owes:
+def _owed(row: Row[Any], needs_factor: bool) -> Owes:
     if not row.password:
         return Owes.PASSWORD
-    return Owes.FACTOR if role in NEED_FACTOR and not row.factor else Owes.NOTHING
+    return Owes.FACTOR if needs_factor and not row.factor else Owes.NOTHING
 
 
 def _code(code: str, now: Instant) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """The acting part of the desk: what its pages ask."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 from services.desk.acting.recording import Recording
 from services.desk.acting.standing import Stands
-from services.domain.plan.plan import Plan
 from services.ledger.records import LedgerRecords
 from services.ledger.texts import Texts
 from services.ledger.writer import RequestSender, producer_of
@@ -19,10 +19,12 @@ class Acting:
     records: LedgerRecords
     recording: Recording
     stands: Stands
+    close: Callable[[], None] = lambda: None
+    """Leaves the broker."""
 
     @classmethod
-    def of(cls, settings: Settings, plan: Plan, texts: Texts) -> Self:
+    def of(cls, settings: Settings, texts: Texts) -> Self:
         """Of the ledger and the broker that the settings name."""
         records = LedgerRecords.at(settings.ledger)
         sender = RequestSender(lambda: producer_of(settings.bootstrap))
-        return cls(records, Recording(records, texts, sender), Stands(plan, records))
+        return cls(records, Recording(records, texts, sender), Stands(records), sender.close)

@@ -16,7 +16,8 @@ from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import keep
 from services.domain.plan.plan import Title
 from services.domain.results.published import ValueRow
-from services.domain.sums.tally import TallyField
+from services.domain.sums.tally import EVER, NOW, TallyField
+from services.domain.time.rfc3339 import read
 from services.explanation.words import Word, outcome_word
 from services.ledger.recording import utc_text
 from services.messaging.codec import CODEC
@@ -68,7 +69,8 @@ def _effect(label: Title, decision: Decision, situation: Situation, row: ValueRo
     promise = situation.judge.kinds[situation.shown.matter.kpi].promise
     adds = _adds(before), _adds(after)
     then, now = (outcome_word(each.outcome, promise) for each in (before, after))
-    return Effect(label, then, now, adds, _number(row, *adds))
+    counted = row if row is not None and _is_in(after, row, situation) else None
+    return Effect(label, then, now, adds, _number(counted, *adds))
 
 
 def _fact(decision: Decision, situation: Situation) -> Fact | None:
@@ -88,6 +90,14 @@ def _judged(facts: Sequence[Fact], situation: Situation) -> Judgement | None:
     matter = situation.shown.matter
     opinion = situation.judge.judge(facts, situation.now + 1)
     return next((each for each in opinion.judgements if (each.kpi, each.cycle) == (matter.kpi, matter.cycle)), None)
+
+
+def _is_in(judgement: Judgement, row: ValueRow, situation: Situation) -> bool:
+    """Whether the case is in the window of a number."""
+    if judgement.day in (NOW, EVER) or not row.window_start:
+        return True
+    zone = situation.judge.law.zone
+    return zone.day(read(row.window_start)) <= judgement.day <= zone.day(read(row.window_end))
 
 
 def _adds(judgement: Judgement) -> Share:

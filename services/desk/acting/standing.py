@@ -1,22 +1,21 @@
-"""What stands in the ledger now: what waits for a decision, the written orders, and the 通报 that were proposed.
+"""What stands in the ledger now: what waits for a decision, what is not in force, and the 通报 that were proposed.
 
 It is kept in memory, and grows by what the index has more at each question. Any thread may ask.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
 
-from services.domain.plan.plan import Plan, SupervisionStep
-from services.ledger.order_book import OrderBook
+from services.domain.plan.plan import SupervisionStep
 from services.ledger.records import LedgerRecords
 from services.messaging.records.decisions import About, Matter, decision_of_outcome, sent_again_by
-from services.messaging.records.fields import Unreadable
+from services.messaging.records.fields import Unreadable, text
 from services.messaging.records.ledger import Kind, LedgerRecord
 from services.messaging.records.steps import RecordedStep
 
-_KINDS: Final = (Kind.STEP, Kind.REPLIED, Kind.ASKED, Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
+_KINDS: Final = (Kind.STEP, Kind.ASKED, Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
 _AT_ONCE: Final = 2_000
 _ASKED_FOR: Final = (About.REASON, About.EXTENSION)
 
@@ -51,8 +50,7 @@ class Circular(NamedTuple):
 class Standing:
     """Grows record by record. Not thread-safe: `Stands` is."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.orders = OrderBook(plan)
+    def __init__(self) -> None:
         self.circulars: dict[int, Circular] = {}
         """Number of the proposal → it."""
         self.refused: dict[int, LedgerRecord] = {}
@@ -62,13 +60,14 @@ class Standing:
         """Number of a decision → the request that it answered, for a withdrawal."""
         self._late_decided: dict[str, int] = {}
         """Subject → number of the latest decision on its late entry."""
+        self.assigned: dict[str, frozenset[str]] = {}
+        """Key of a case → the units to which it is assigned."""
         self.number = 0
         """Of the latest record that was taken."""
 
     def take(self, record: LedgerRecord) -> None:
         """The next record."""
         self.number = record.number
-        self.orders.take(record)
         match record.request.kind:
             case Kind.ASKED:
                 self._asked.setdefault(_key(record), record)
@@ -94,10 +93,17 @@ class Standing:
             self._withdraw(body.get("withdraws"))
         elif about == About.CIRCULAR:
             self._decide_on_circular(record)
+        elif about == About.ASSIGNMENT:
+            self._assign(body)
         elif about == About.LATE_ENTRY:
             self._late_decided[record.request.subject] = record.number
         elif sent_again_by(record) is None and (asked := self._asked.pop(_key(record), None)) is not None:
             self._answered[record.number] = _key(record), asked
+
+    def _assign(self, body: Mapping[str, Any]) -> None:
+        with suppress(Unreadable):
+            key = Matter.read(body).case_key
+            self.assigned[key] = self.assigned.get(key, frozenset()) | {text(body, "to")}
 
     def _withdraw(self, number: object) -> None:
         if type(number) is not int:
@@ -139,11 +145,10 @@ def _key(record: LedgerRecord) -> tuple[str, str]:
 class Stands:
     """What stands now, for all threads of a process."""
 
-    def __init__(self, plan: Plan, records: LedgerRecords) -> None:
-        self._plan = plan
+    def __init__(self, records: LedgerRecords) -> None:
         self._records = records
         self._lock = threading.Lock()
-        self._standing = Standing(plan)
+        self._standing = Standing()
 
     @contextmanager
     def now(self) -> Iterator[Standing]:
@@ -153,6 +158,11 @@ class Stands:
                 for record in records:
                     self._standing.take(record)
             yield self._standing
+
+    def assigned(self, case_key: str) -> frozenset[str]:
+        """The units to which the operations centre has assigned a case."""
+        with self.now() as standing:
+            return standing.assigned.get(case_key, frozenset())
 
     def waiting(self) -> Sequence[Waiting]:
         """What waits for a decision, the oldest first."""

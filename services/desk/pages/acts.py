@@ -5,10 +5,11 @@ Each act is a route of its own, with the access of the act. The card page shows 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import Depends, Request, Response
 
+from services.acting.matters import Shown, matters_of
 from services.acting.refused import ActRefused
 from services.desk.access import About, Access
 from services.desk.acting.acts import ACTS, TEXT, Act, Made
@@ -18,15 +19,18 @@ from services.desk.acting.effects import effects_of
 from services.desk.acting.evidence import evidence_of, fact_lines
 from services.desk.acting.fields import Checked
 from services.desk.acting.finding import Found, found
-from services.desk.acting.offers import offer, why_not_theirs
+from services.desk.acting.offers import offer, offers_on, why_not_theirs
 from services.desk.acting.record_lines import lines_of_records, what_of
 from services.desk.acting.recording import Pending, Repeated, Sent, is_form
 from services.desk.acting.situation import Situation
 from services.desk.acting.staleness import Posted, what_changed
 from services.desk.asking import Ask, Asked
+from services.desk.reading.case_seen import CaseSeen
 from services.desk.refusal import Refusal
 from services.desk.routes import Pages
-from services.domain.plan.plan import Title
+from services.domain.plan.plan import Title, id_of
+from services.domain.results.cards import WHOLE
+from services.domain.results.published import ValueRow
 from services.ledger.writer import NotRecorded
 from services.messaging.records.ledger import LedgerRecord, RequestInvalid
 
@@ -45,7 +49,7 @@ Form = Annotated[dict[str, str], Depends(posted_form)]
 def about_matter(request: Request) -> About | None:
     """Whose business the matter of an address is."""
     query = request.query_params
-    matter = matter_of(request.path_params["case"], query.get("promise", ""), query.get("cycle", ""))
+    matter = matter_of(request.path_params["token"], query.get("promise", ""), query.get("cycle", ""))
     if matter is None:
         return None
     desk = request.app.state.desk
@@ -93,7 +97,11 @@ def _check_theirs(act: Act, situation: Situation, ask: Asked) -> None:
 _NOT_OPEN: Final = Title(zh="不能办理", en="This is not open to you")
 _OLD_FORM: Final = Title(zh="页面已过期，未予登记", en="The page is too old: nothing was recorded")
 _OLD_FORM_REMEDY: Final = Title(zh="请重新打开该页面后再提交。", en="Open the page again, then send it.")
-_REFUSED: Final = Title(zh="未能登记", en="It was not recorded")
+
+
+def old_form() -> Refusal:
+    """What was sent is no form that was rendered here."""
+    return Refusal(400, _OLD_FORM, _OLD_FORM_REMEDY)
 
 
 class _Sending:
@@ -111,7 +119,7 @@ class _Sending:
         """What became of it."""
         posted = Posted.of(self._form)
         if posted is None or not is_form(posted.form):
-            raise Refusal(400, _OLD_FORM, _OLD_FORM_REMEDY)
+            raise old_form()
         matter = self._situation.shown.matter
         sent = Sent(posted.form, self._ask.known.account, self._act.name, matter.subject)
         before = self._recording.answer(sent.id)
@@ -144,9 +152,9 @@ class _Sending:
             case LedgerRecord():
                 return self._ask.see_other(self._address.case, recorded_words(result))
             case Repeated():
-                return self._ask.see_other(self._address.case, _repeated_words(result.record))
+                return self._ask.see_other(self._address.case, repeated_words(result.record))
             case Pending():
-                return self._ask.see_other(waiting_path(result.id, self._address))
+                return self._ask.see_other(waiting_path(result.id, self._address.case))
         if result.reason == "stale":
             return self._stale(checked)
         why = Title(zh=f"台账未予登记（{result.reason}）", en=f"the keeper refuses it ({result.reason})")
@@ -167,7 +175,7 @@ class _Sending:
 def _shown(ask: Asked, act: Act, situation: Situation, status: int = 200, **more: Any) -> Response:
     checked, changed = more.pop("checked", None), more.get("changed")
     closed = act.closed(situation)
-    effects = effects_of(act, situation, ask.known, None) if act.decides and closed is None else []
+    effects = effects_of(act, situation, ask.known, _row_of(ask, situation)) if act.decides and closed is None else []
     content = {
         "offer": offer(act, situation, checked),
         "evidence": evidence_of(situation, ask.desk.plan, ask.desk.texts.text),
@@ -187,6 +195,53 @@ def _shown(ask: Asked, act: Act, situation: Situation, status: int = 200, **more
     return ask.page_with("acts/act.html", content, status)
 
 
+def _row_of(ask: Asked, situation: Situation) -> ValueRow | None:
+    """The number of the unit that is judged, as it is published now."""
+    judgement = situation.shown.judgement
+    lines = ask.desk.reading.promise(ask.known, id_of(judgement.kpi))
+    own = (line.row for line in lines if line.promise.key == judgement.kpi and line.unit == judgement.unit)
+    return next((row for row in own if row.item == WHOLE), None)
+
+
+# ---- on the page of a case -------------------------------------------------------------------------------
+class MatterActs(NamedTuple):
+    """What a viewer may do about one promise in one cycle of a case."""
+
+    title: Title
+    kpi: str
+    cycle: str
+    open: list[tuple[Title, str]]
+    """Its name, and where it is."""
+    closed: list[tuple[Title, Title]]
+    """What is not open now, and why."""
+    note: Title | None
+
+
+def acts_of_case(ask: Asked, seen: CaseSeen) -> list[MatterActs]:
+    """What the viewer may do about a case that they see. Whoever sees it as of a past day, or only leads promises
+    behind it, does nothing about it. Raises LedgerUnavailable."""
+    if seen.explanation is None or seen.last_day is not None or seen.is_led:
+        return []
+    return [acts for acts in (_acts_of(shown, ask) for shown in matters_of(seen.case_key, seen.explanation)) if acts]
+
+
+def _acts_of(shown: Shown, ask: Asked) -> MatterActs | None:
+    desk = ask.desk
+    situation = Situation(shown, desk.casebook.judge, desk.acting.records.about(shown.matter.subject), ask.now)
+    offers = offers_on(situation, ask.known, ask.about)
+    if not (offers.open or offers.note):
+        return None
+    promise = desk.casebook.judge.kinds[shown.matter.kpi].promise
+    return MatterActs(
+        promise.title,
+        shown.matter.kpi,
+        shown.cycle,
+        [(each.act.title, each.action) for each in offers.open],
+        [(act.title, why) for act, why in offers.closed],
+        offers.note,
+    )
+
+
 # ---- what is recorded ------------------------------------------------------------------------------------
 def recorded_words(record: LedgerRecord) -> Title:
     """That something is recorded."""
@@ -194,7 +249,8 @@ def recorded_words(record: LedgerRecord) -> Title:
     return Title(zh=f"已登记为台账第{record.number}号：{what.zh}", en=f"Recorded as No. {record.number}: {what.en}")
 
 
-def _repeated_words(record: LedgerRecord) -> Title:
+def repeated_words(record: LedgerRecord) -> Title:
+    """That the same form said something else before."""
     return Title(
         zh=f"该表单此前已登记为台账第{record.number}号，这次的内容与之不同，未予登记。如需补充，请重新打开表单。",
         en=f"This form was recorded before, as No. {record.number}. What you wrote now differs and is not recorded: "
@@ -202,18 +258,23 @@ def _repeated_words(record: LedgerRecord) -> Title:
     )
 
 
-def waiting_path(id: str, address: MatterAddress) -> str:
+def waiting_path(id: str, back: str) -> str:
     """The page that says whether a request is recorded by now."""
-    return f"/recording/{id.rpartition('/')[2]}?back={address.case}"
+    return f"/recording/{id.rpartition('/')[2]}?back={back}"
 
 
 @PAGES.get("/recording/{id}", Access.ACCOUNT)
 def recording(ask: Ask, id: str, back: str = "/") -> Response:
     """Whether a request is recorded by now. Nobody guesses its id."""
     answer = ask.desk.acting.recording.answer(f"desk/{id[:64]}")
-    where = back if back.startswith("/cases/") and back.isprintable() else "/"
+    where = back if back.startswith(("/cases/", "/circulars/")) and back.isprintable() else "/"
     said = recorded_words(answer) if isinstance(answer, LedgerRecord) else _NOT_RECORDED if answer else None
     return ask.page("acts/recording.html", said=said, back=where, again=ask.request.url.path + f"?back={where}")
+
+
+def not_recorded() -> Title:
+    """That the keeper has not recorded it as asked."""
+    return _NOT_RECORDED
 
 
 _NOT_RECORDED: Final = Title(

@@ -7,6 +7,7 @@ from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
 from services.desk.access import Access
+from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, reading_page
@@ -56,7 +57,7 @@ def cards(ask: Ask, query: Asking) -> Response:
     return answer
 
 
-@PAGES.get("/cards.xlsx", Access.READ, about=LISTED)
+@PAGES.get("/cards.xlsx", Access.READ, about=LISTED, note=Entry.EXPORTED)
 def cards_sheet(ask: Ask, query: Asking) -> Response:
     """The same as a file."""
     of = SaidOf(ask)

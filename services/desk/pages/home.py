@@ -7,7 +7,7 @@ from fastapi import Response
 from services.desk.access import Access, may
 from services.desk.asking import Ask
 from services.desk.pages.district import district_page
-from services.desk.routes import Pages
+from services.desk.routes import LISTED, Pages
 
 PAGES: Final = Pages()
 
@@ -15,4 +15,10 @@ PAGES: Final = Pages()
 @PAGES.get("/", Access.ACCOUNT)
 def home(ask: Ask) -> Response:
     """Where everybody begins: the district for units and the operations centre, for others what they may open."""
-    return district_page(ask) if may(ask.known, Access.READ) else ask.page("home.html")
+    return ask.see_other("/district") if may(ask.known, Access.READ) else ask.page("home.html")
+
+
+@PAGES.get("/district", Access.READ, about=LISTED)
+def district(ask: Ask) -> Response:
+    """What is the viewer's own, and the district at a glance."""
+    return district_page(ask)

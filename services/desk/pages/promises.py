@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from services.catalog.words.promise_text import in_words
 from services.desk.access import EVERYONE, About, Access
+from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, reading_page
@@ -32,7 +33,7 @@ def promises(ask: Ask) -> Response:
     return answer
 
 
-@PAGES.get("/promises.xlsx", Access.READ, about=LISTED)
+@PAGES.get("/promises.xlsx", Access.READ, about=LISTED, note=Entry.EXPORTED)
 def promises_sheet(ask: Ask) -> Response:
     """The same as a file."""
     of = SaidOf(ask)

@@ -11,7 +11,7 @@ from services.desk.reading.case_seen import CaseSeen
 from services.desk.reading.reading import Reading
 from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.published import Level
-from services.domain.supervision.orders import OrderState
+from services.domain.supervision.orders import OrderNumber, OrderState
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
 from services.ledger.index import LedgerIndex
@@ -70,6 +70,11 @@ class Supervision:
             self._take_cards(book, mine)
             plan = self._reading.plan
             return [OrderLine(order, order.written(plan), book.state(order, now)) for order in mine]
+
+    def order(self, number: OrderNumber) -> Order | None:
+        """The written order of a number, for who may see it. Raises LedgerUnavailable."""
+        with self._lock:
+            return self._current_book().find(number)
 
     def _current_book(self) -> OrderBook:
         """The book up to the last record of the index."""
