@@ -1,5 +1,8 @@
 """The desk: its guards, its errors, its languages."""
 
+import re
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from services.desk.access import Access, Role, Viewer
 from services.desk.app import desk_app
 from services.desk.asking import Desk
 from services.desk.pages import home
+from services.desk.rendering import static_file
 from services.desk.routes import Pages, check_routes
 from tests.unit.desk import ORIGIN, client_of, example_desk
 
@@ -106,3 +110,15 @@ def test_a_route_without_an_access_does_not_start(desk: Desk) -> None:
 def test_a_route_about_a_unit_says_whose_it_is() -> None:
     with pytest.raises(ValueError, match="what the route is about"):
         Pages().get("/cases", Access.READ)(home.home)
+
+
+def test_the_vendored_script_is_the_one_whose_origin_is_noted() -> None:
+    noted = static_file("htmx.txt").decode()
+    assert sha256(static_file("htmx.min.js")).hexdigest() in noted
+
+
+def test_a_page_of_the_desk_needs_nothing_from_elsewhere_and_no_inline_style_or_script() -> None:
+    for file in (files("services.desk") / "templates").iterdir():
+        text = file.read_text("utf-8")
+        assert not re.search(r"\bstyle=|<style|\bon[a-z]+=|javascript:|(src|href)=\"(https?:)?//", text), file
+        assert not re.search(r"<script(?! src)", text), file
