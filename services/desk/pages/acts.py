@@ -84,8 +84,8 @@ def _sent_to(act: Act) -> Callable[..., Response]:
 
 
 for _act in ACTS:
-    PAGES.get(f"/cases/{{case}}/acts/{_act.name}", _act.access, about_matter)(_page_of(_act))
-    PAGES.post(f"/cases/{{case}}/acts/{_act.name}", _act.access, about_matter)(_sent_to(_act))
+    PAGES.get(f"/cases/{{token}}/acts/{_act.name}", _act.access, about_matter)(_page_of(_act))
+    PAGES.post(f"/cases/{{token}}/acts/{_act.name}", _act.access, about_matter)(_sent_to(_act))
 
 
 def _check_theirs(act: Act, situation: Situation, ask: Asked) -> None:
