@@ -1,7 +1,6 @@
 """What people do at the desk: each act becomes its record, and what is not open is refused with nothing recorded."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ class Browser:
         assert page.status_code == 200, page.text
         return hidden(page)
 
-    def send(self, act: str, kpi: str = "P", form: Mapping[str, str] | None = None, **fields: Any) -> Response:
+    def send(self, act: str, kpi: str = "P", form: Any = None, **fields: Any) -> Response:
         given = self.open(act, kpi) if form is None else form
         return self.client.post(self.world.act(act, kpi), data={**given, **fields})
 

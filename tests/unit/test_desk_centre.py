@@ -128,8 +128,8 @@ def test_a_written_order_is_printed_by_whom_it_is_addressed_to(world: ActingWorl
     for viewer, status in ((WORKS, 200), (CENTRE, 200), (OTHER, 404)):
         page = world.client(viewer).get("/orders/2021-1/print")
         assert page.status_code == status
-    page = world.client(WORKS).get("/orders/2021-1/print").text
-    assert "现予督办" in page and "<style" not in page and 'href="/print.css"' in page
+    printed = world.client(WORKS).get("/orders/2021-1/print").text
+    assert "现予督办" in printed and "<style" not in printed and 'href="/print.css"' in printed
     style = world.client(None).get("/print.css")
     assert style.headers["content-type"].startswith("text/css") and "@page" in style.text
     for number in ("2021-9", "x", "2021-1-1", "٢٠٢١-1"):
