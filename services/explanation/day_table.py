@@ -1,6 +1,6 @@
 """An account day by day, as a table for people: long runs of like days are one line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import NamedTuple
@@ -10,10 +10,11 @@ from rich.text import Text
 
 from services.catalog.words.names import NameBook
 from services.domain.intake.visible_text import visible
+from services.domain.plan.plan import Title
 from services.domain.results.explain_days import Account, AccountedDay
 from services.domain.time.calendar import DayKind, weekday
 from services.domain.time.zone import Zone
-from services.explanation.phrases import amount_text, day_words
+from services.explanation.phrases import amount_text, both, day_words
 from services.explanation.words import ENGLISH_WEEKDAYS, WEEKDAYS
 
 _SHORT = 14
@@ -43,7 +44,7 @@ def day_table(counted: Account, shown: DaysShown) -> Table:
     table.add_column("累计 =", justify="right", no_wrap=True)
     table.add_column("说明 why", ratio=1, overflow="fold")
     total = 0
-    for run in _runs(counted, shown):
+    for run in folded(counted, shown):
         added = sum(day.amount for day in run)
         total += added
         first = run[0]
@@ -58,7 +59,7 @@ def day_table(counted: Account, shown: DaysShown) -> Table:
     return table
 
 
-def _runs(counted: Account, shown: DaysShown) -> Iterator[Sequence[AccountedDay]]:
+def folded(counted: Account, shown: DaysShown) -> Iterator[Sequence[AccountedDay]]:
     """The days of the account, those that are shown in one line together."""
     days = counted.days
     if shown.every_day or len(days) <= _SHORT:
@@ -98,12 +99,19 @@ def _one(day: AccountedDay, counted: Account, shown: DaysShown) -> Text:
 
 def _many(run: Sequence[AccountedDay], counted: Account, shown: DaysShown) -> Text:
     """How many days of which kind, and what is the same on all of them."""
-    working = [day for day in run if day.kind in (DayKind.WORKING, DayKind.MAKE_UP)]
-    off = len(run) - len(working)
-    text = f"工作日{len(working)}日、休息日{off}日 {len(working)} working days, {off} days off"
-    holidays = "、".join(dict.fromkeys(day.holiday for day in run if day.holiday))
-    if holidays:
-        text += f"（含{holidays}）"
-    example = (working or run)[0]
+    text = run_words(run)
+    example = next((day for day in run if day.kind in _WORKED), run[0])
     same = day_words(example, counted, shown.zone, shown.names).partition("；")[2]
     return Text(visible(f"{text}；{same}" if same else text))
+
+
+_WORKED = (DayKind.WORKING, DayKind.MAKE_UP)
+
+
+def run_words(run: Sequence[AccountedDay], say: Callable[[Title], str] = both) -> str:
+    """How many days of which kind a run has. `say`: in which language; by default in both."""
+    working = sum(day.kind in _WORKED for day in run)
+    off = len(run) - working
+    text = say(Title(zh=f"工作日{working}日、休息日{off}日", en=f"{working} working days, {off} days off"))
+    holidays = "、".join(dict.fromkeys(day.holiday for day in run if day.holiday))
+    return f"{text}（含{holidays}）" if holidays else text

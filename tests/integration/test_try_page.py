@@ -1,10 +1,6 @@
 """The page `/try` in a real browser, narrow and wide, in both languages. `make browser` installs what this needs."""
 
-import importlib
-import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,26 +9,14 @@ import pytest
 from services.domain.plan.statutory_time import Law
 from services.gateway import case_questions
 from services.gateway.try_page.routes import add_try_page
+from tests.integration.browsers import browser, check_page
 from tests.mutations import shipped_plan
 from tests.served import served
 from tests.unit.gateway import BAD
 from tests.unit.gateway_cases import COMPLETED, CONNECTED, STORED, CaseWorld, book_of
 from tests.verdicts import shipped
 
-BESIDE = str(Path(__file__).parents[2] / "build" / "browser")
-WIDTHS = (360, 1440)
-SERIOUS = ("serious", "critical")
-
-
-def beside(module: str) -> Any:
-    """What `make browser` installs in a folder of its own. Asked for when the test runs, not when it is collected: CI
-    installs it meanwhile."""
-    importlib.invalidate_caches()
-    sys.path.append(BESIDE)  # last: what the project uses is found first
-    try:
-        return pytest.importorskip(module, reason=f"{module} is not installed: `make browser`")
-    finally:
-        sys.path.remove(BESIDE)
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +28,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseWorld,
     with pytest.MonkeyPatch.context() as patch, served(made.gateway.app) as url:
         patch.setattr(case_questions, "book_of", book_of)  # the plan is read once for all tests
         yield made, url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = beside("playwright.sync_api")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        pytest.skip("there is no Chromium: `make browser` installs it where apt is at hand")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -90,15 +62,6 @@ def result(page: Any, button: str) -> str:
     return str(page.inner_text("#result-section"))
 
 
-def check_form(page: Any, name: str) -> None:
-    """At both widths nothing sticks out, and axe finds nothing serious."""
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width} px"
-    found = beside("axe_playwright_python.sync_playwright").Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
-
-
 def test_events_are_validated_and_tried_day_by_day(page: Any, world: tuple[CaseWorld, str]) -> None:
     made, _ = world
     fill(page, made, CONNECTED, BAD, COMPLETED)
@@ -116,7 +79,7 @@ def test_events_are_validated_and_tried_day_by_day(page: Any, world: tuple[CaseW
     of_english_plan = "language => { words.language = language; return [quoted('In 5 days').lang, quoted('5日').lang] }"
     assert page.evaluate(of_english_plan, "en") == ["en", "en"]
     assert page.evaluate(of_english_plan, "") == ["en", "zh"], "without one it is read out of the clause"
-    check_form(page, "tried")
+    check_page(page, "tried")
     assert made.gateway.log.records == []
 
 
@@ -130,7 +93,7 @@ def test_a_case_is_looked_up_and_the_language_changes(page: Any, world: tuple[Ca
     assert page.evaluate("document.documentElement.lang") == "en" and page.title() == "Try your events"
     page.click("#contract-title ~ details:nth-of-type(3) summary")
     assert "case.accepted" in page.inner_text("#types")
-    check_form(page, "english")
+    check_page(page, "english")
     page.fill("#case", "W-2 of another")
     missing = result(page, "#look-up")
     assert "there is no such case" in missing
@@ -141,7 +104,7 @@ def test_a_sample_of_a_promise_is_put_into_the_field(page: Any, world: tuple[Cas
     assert "共" in page.inner_text("#found")
     page.click("#promises details:not([hidden]) summary")
     page.wait_for_selector("#promises details[open] pre")
-    check_form(page, "samples")
+    check_page(page, "samples")
     page.click("#promises details[open] button:has-text('填入事件内容栏')")
     sent = orjson.loads(page.input_value("#events"))
     page.fill("#key", world[0].gateway.keys.add(sent[0]["source"]).whole)

@@ -135,10 +135,11 @@ def clock_at(now: Instant) -> Clock:
 
 
 def reading_desk(
-    folder: Path, records: Iterable[Record], ledger: Iterable[LedgerRecord] = (), now: Instant = NOW
+    folder: Path, records: Iterable[Record], ledger: Iterable[LedgerRecord] = (), now: Instant = NOW, port: int = 0
 ) -> Desk:
-    """A desk with what is in the topics, at a moment."""
+    """A desk with what is in the topics, at a moment. `port`: where browsers find it."""
     settings, records = example_settings(folder), list(records)
+    settings = settings.model_copy(update={"desk_port": port}) if port else settings
     fill_casebook(settings, records)
     fill_reading(settings, records)
     fill_ledger(settings, ledger)

@@ -17,10 +17,11 @@ from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import CasePromise, SupervisionStep, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.results.explain import Explained, ExplainedCycle
-from services.domain.results.explain_days import Account
+from services.domain.results.explain_days import Account, AccountedDay
 from services.domain.results.explain_facts import FactStatus, FactWithStatus
 from services.domain.time.calendar import weekday
 from services.domain.time.zone import MINUTE_US, Instant
+from services.explanation.day_table import DaysShown, folded, run_words
 from services.explanation.phrases import amount_text, content_of, day_words, duration, extension_words
 from services.explanation.words import ENDS, ENGLISH_WEEKDAYS, STATUS_WORDS, WEEKDAYS, outcome_word
 from services.messaging.records.ledger import LedgerRecord
@@ -30,9 +31,14 @@ _OPEN = (Outcome.MISSED, Outcome.OVERDUE, Outcome.AWAITING, Outcome.LATE_ENTRY)
 
 
 class DayLine(NamedTuple):
-    """A day of an account."""
+    """A day of an account, or several like ones."""
 
+    date: str
+    """`2021-10-15`."""
     day: str
+    """Its day and weekday; the year where it begins, and on the first line."""
+    last: str
+    """Of several like days the last one; else empty."""
     counted: str
     """Empty: it does not count."""
     total: str
@@ -174,21 +180,33 @@ class CaseText:
             yield w.STATE, of.say(BY_CALENDAR)
 
     def _days(self, explained: Explained, account: Account) -> Iterator[DayLine]:
+        """The days; of a long account runs of like days are one line."""
         names, total = names_for(explained.promise, self._law.plan), 0
-        due = explained.judgement.due
-        for day in account.days:
-            total += day.amount
+        due = None if explained.judgement.due is None else self._zone.day(explained.judgement.due)
+        shown = DaysShown({} if due is None else {due: ""}, self._zone, names)
+        for run in folded(account, shown):
+            counted = sum(day.amount for day in run)
+            total += counted
+            first, last = run[0], run[-1]
             yield DayLine(
-                self._day(day.day),
-                amount_text(day.amount, account.scale) if day.amount else "",
+                date.fromordinal(first.day).isoformat(),
+                self._day(first.day, is_first=first is account.days[0]),
+                self._day(last.day, is_first=False) if len(run) > 1 else "",
+                amount_text(counted, account.scale) if counted else "",
                 amount_text(total, account.scale),
-                day_words(day, account, self._zone, names, self._of.say),
-                due is not None and self._zone.day(due) == day.day,
+                self._why(run, account, names),
+                due == first.day,
             )
 
-    def _day(self, day: int) -> str:
-        number = weekday(day)
-        return f"{date.fromordinal(day)} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
+    def _why(self, run: Sequence[AccountedDay], account: Account, names: NameBook) -> str:
+        if len(run) == 1:
+            return day_words(run[0], account, self._zone, names, self._of.say)
+        return run_words(run, self._of.say)
+
+    def _day(self, day: int, *, is_first: bool) -> str:
+        number, on = weekday(day), date.fromordinal(day)
+        written = on.isoformat() if is_first or (on.month, on.day) == (1, 1) else on.isoformat()[5:]
+        return f"{written} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
 
     # ---- what happened -------------------------------------------------------------------------------
     @property
