@@ -82,9 +82,9 @@ def sessions(
 ) -> None:
     """List open sessions: account, since when, last used, from where."""
     accounts = _accounts()
-    if end:
-        if name is None or accounts.account(name) is None:
-            raise Failure("--end: name an account that is there: `kpiwatch desk account list`", INPUT_HAS_ERRORS)
+    if (end or name is not None) and accounts.account(name or "") is None:
+        raise Failure("name an account that is there: `kpiwatch desk account list`", INPUT_HAS_ERRORS)
+    if end and name is not None:
         accounts.end_sessions(name, _by(f"{name}: sessions ended"))
         say(f"ended the sessions of {name}")
         return

@@ -227,6 +227,16 @@ def test_attempts_at_one_moment_do_not_share_what_is_free(accounts: Accounts, mo
     assert any(isinstance(each, Wait) for each in answers)
 
 
+@pytest.mark.parametrize("name", ["", "\0", "wang\0", "\udcff", "x" * 5_000, "' or 1=1 --", "王", "WANG"])
+def test_a_name_that_is_none_is_nobody(accounts: Accounts, name: str) -> None:
+    with_password(accounts)
+    assert accounts.sign_in(attempt(name, PASSWORD)) is None
+    assert accounts.account(name) is None and accounts.sessions(name) == []
+    for change in (lambda: accounts.reset(name, BY), lambda: accounts.set_disabled(name, True, BY)):
+        with pytest.raises(NotPossible):
+            change()
+
+
 @pytest.mark.parametrize("password", ["short", "x" * 201, "aaaaaaaaaaaaaaa", "my wang password"])
 def test_a_weak_password_is_not_taken(accounts: Accounts, password: str) -> None:
     session = accounts.session_of(with_password(accounts))

@@ -106,6 +106,8 @@ class Accounts:
     def sign_in(self, attempt: Attempt) -> SignedIn | Wait | None:
         """None: something of it is wrong; which is not said."""
         now = self.now()
+        if not _NAME.fullmatch(attempt.name):  # it takes as long all the same
+            attempt = attempt._replace(name="")
         with self.database.changing() as connection:
             counts = throttle.counts_of(attempt.name, attempt.address, self._known_browser(connection, attempt, now))
             if seconds := throttle.begin(connection, counts, now):
@@ -193,6 +195,8 @@ class Accounts:
     def sessions(self, name: str | None = None) -> list[OpenSession]:
         """Those that are open, of one account or of all; the latest first."""
         table = schema.sessions.c
+        if name is not None and not _NAME.fullmatch(name):
+            return []
         asked = select(table.id, table.account, table.begun_at, table.seen_at, table.address).where(*_open(self.now()))
         if name is not None:
             asked = asked.where(table.account == name)
@@ -301,6 +305,8 @@ class Accounts:
         self._change(name, {"disabled": disabled, "code": "", "code_until": 0}, by)
 
     def _change(self, name: str, changed: dict[str, Any], by: Deed) -> None:
+        if not _NAME.fullmatch(name):
+            raise NotPossible(NO_ACCOUNT)
         with self.database.changing() as connection:
             own = update(schema.accounts).where(schema.accounts.c.name == name)
             if connection.execute(own.values(changed)).rowcount == 0:
@@ -341,6 +347,8 @@ NO_ACCOUNT: Final = Title(zh="没有这个账号", en="there is no such account"
 
 
 def _row(connection: Connection, name: str) -> Row[Any] | None:
+    if not _NAME.fullmatch(name):  # a database may refuse what no name can be
+        return None
     return connection.execute(select(schema.accounts).where(schema.accounts.c.name == name)).one_or_none()
 
 
