@@ -10,9 +10,11 @@ from services.acting import statements
 from services.acting.decisions import on_extension, on_late_entry
 from services.acting.statements import Speaker
 from services.desk.access import Role, Viewer
+from services.desk.acting.acts import BY_NAME
+from services.desk.acting.effects import effects_of
 from services.desk.acting.finding import found
 from services.domain.plan.plan import SupervisionStep
-from services.domain.results.published import Verdict
+from services.domain.results.published import ValueRow, Verdict
 from services.domain.time.limits import Limit, LimitUnit
 from services.messaging.codec import canonical
 from services.messaging.records.decisions import Matter
@@ -70,6 +72,20 @@ def test_a_request_waits_again_once_the_decision_on_it_is_withdrawn(world: Actin
 def test_the_list_is_the_operations_centres(world: ActingWorld, viewer: Viewer | None) -> None:
     for path in ("/waiting", "/circulars/1", "/texts/1/erase"):
         assert world.client(viewer).get(path).status_code in (303, 403, 404)
+
+
+def test_what_the_number_of_the_unit_would_become_is_computed_from_the_published_one(tmp_path: Path) -> None:
+    world = ActingWorld(tmp_path, [START, DONE], "2021-10-08T09:00")
+    one = found(Matter("P", KEY, 1), world.desk.casebook, world.records, world.now)
+    assert one is not None
+    row = ValueRow(*[""] * len(ValueRow._fields))._replace(numerator="7", denominator="9")
+    september = row._replace(window_start="2021-09-01T00:00:00+08:00", window_end="2021-09-30T23:59:59+08:00")
+    october = row._replace(window_start="2021-10-01T00:00:00+08:00", window_end="2021-10-31T23:59:59+08:00")
+    for published, number in ((row, (8, 9)), (september, (8, 9)), (october, None), (None, None)):
+        accepted_, rejected = effects_of(BY_NAME["decide-late-entry"], one.situation, CENTRE, published)
+        assert (accepted_.number and accepted_.number[1]) == number
+        assert rejected.number is None or rejected.number[1] == (7, 9)
+        assert (accepted_.adds, rejected.adds) == (((0, 1), (1, 1)), ((0, 1), (0, 1)))
 
 
 # ---- 通报 -------------------------------------------------------------------------------------------------
