@@ -78,6 +78,10 @@ format: setup ## let ruff write what it can
 bench: setup ## events per second and CPU-seconds per million, beside the peers of ../shared/bench
 	@exec $(BIN)/python -m tests.bench
 
+.PHONY: bench-keeper
+bench-keeper: setup ## records per second and CPU seconds per 1,000 of the ledger's keeper, beside a process that only copies
+	@exec $(BIN)/python -m tests.bench_keeper
+
 .PHONY: bench-gateway
 bench-gateway: setup ## events per second through one gateway on one core, beside a bare endpoint that only parses
 	@exec $(BIN)/python -m tests.bench_gateway
@@ -110,6 +114,10 @@ fuzz-doors: setup ## mutated events by HTTP, by inbox and by file, by SEED: the 
 .PHONY: schemathesis
 schemathesis: setup build/schemathesis/installed ## requests made up from the description of the gateway, by SEED, against the real processes
 	@exec $(BIN)/python -m tests.schemathesis_gateway --seed $(SEED)
+
+.PHONY: bench-desk
+bench-desk: setup ## the pages of the desk with 100,000 cards and 20 clients: 95th percentile and CPU a request; two minutes
+	@exec $(BIN)/python -m tests.bench_desk
 
 .PHONY: browser
 browser: setup build/browser/installed ## what the test of the page /try needs: playwright, axe, and Debian's Chromium where this user may install it

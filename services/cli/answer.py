@@ -1,5 +1,6 @@
 """`kpiwatch answer`: what a unit says about a case: it has read a card, what it does about it, what it asks for."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ from services.acting.statements import (
 from services.casebook.casebook import Casebook
 from services.cli.arguments import Bootstrap
 from services.cli.decide import Case, Cycle, Promise
-from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.ledger_session import Session, session
 from services.cli.terminal import say
+from services.ledger.texts import NoText, Texts
 from services.messaging.records.decisions import Statement
+from services.messaging.records.ledger import RequestInvalid
 from services.runtime.settings import Settings
 
 app = typer.Typer(help="Acknowledge, reply, give a reason, ask for an extension.", no_args_is_help=True)
@@ -38,6 +41,8 @@ class Asked:
 
     speaker: Speaker
     bootstrap: str | None
+    text: str | None
+    """What is said in words."""
 
 
 @app.callback()
@@ -47,10 +52,16 @@ def answer(
     by: Annotated[
         str, typer.Option("--by", metavar="WHO", help="Who answers: an office, or a number of the staff; no name.")
     ] = "",
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="TEXT", help="What is said in words; - reads it from standard input."),
+    ] = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Acknowledge, reply, give a reason, ask for an extension. The options come before the command."""
-    context.obj = Asked(Speaker(unit, by), bootstrap)
+    """Acknowledge, reply, give a reason, ask for an extension. The options come before the command.
+
+    The text is kept outside the ledger, which has its salted hash: `kpiwatch ledger erase HASH` erases it."""
+    context.obj = Asked(Speaker(unit, by), bootstrap, sys.stdin.read() if text == "-" else text)
 
 
 @app.command("acknowledge")
@@ -103,9 +114,10 @@ def extension(
 class Answering:
     """An answer from what is shown to its record."""
 
-    def __init__(self, book: Casebook, at: Session, speaker: Speaker) -> None:
+    def __init__(self, book: Casebook, at: Session, asked: Asked) -> None:
         self.judge = book.judge
-        self.speaker = speaker
+        self.speaker = asked.speaker
+        self._asked = asked
         self._book = book
         self._session = at
 
@@ -120,11 +132,35 @@ class Answering:
 
     def say(self, statement: Statement) -> None:
         """Record what the unit says."""
+        with _kept(self._asked) as text:
+            said = statement._replace(texts={"text": text}) if text else statement
+            try:
+                request = said.request(self._session.id(), self._session.writer)
+            except ValueError as error:
+                raise Failure(str(error), INPUT_HAS_ERRORS) from None
+            say(f"已记录 recorded as {self._session.recorded(request).number}")
+        if text:
+            say(f"文字 text {text}")
+
+
+@contextmanager
+def _kept(asked: Asked) -> Iterator[str]:
+    """The hash of what is said in words, which is kept before that is recorded; empty: nothing is said. A text of which
+    nothing is recorded is erased; one that may be recorded yet stays. Raises Failure, LedgerUnavailable."""
+    if asked.text is None:
+        yield ""
+        return
+    with closing(Texts.at(Settings.from_environment().texts)) as texts:
         try:
-            request = statement.request(self._session.id(), self._session.writer)
-        except ValueError as error:
-            raise Failure(str(error), INPUT_HAS_ERRORS) from None
-        say(f"已记录 recorded as {self._session.recorded(request).number}")
+            hash = texts.keep(asked.text, asked.speaker.unit)
+        except NoText as reason:
+            raise Failure(f"--text: {reason}", WRONG_USAGE) from None
+        try:
+            yield hash
+        except (Failure, RequestInvalid) as failure:
+            if not isinstance(failure, Failure) or failure.exit_code != NO_ANSWER:
+                texts.erase([hash])
+            raise
 
 
 @contextmanager
@@ -138,4 +174,4 @@ def _answering(context: typer.Context) -> Iterator[Answering]:
         closing(Casebook.open(settings)) as book,
         session(asked.bootstrap or settings.bootstrap, book.judge.law.zone) as at,
     ):
-        yield Answering(book, at, asked.speaker)
+        yield Answering(book, at, asked)

@@ -102,7 +102,10 @@ def is_demo(settings: Settings) -> bool:
 
 
 def check_transport(settings: Settings) -> None:
-    """SettingsError where passwords would go over a network unencrypted, outside a demo."""
+    """SettingsError where passwords would go over a network unencrypted, outside a demo, or where the address has a
+    path: the desk has paths of its own."""
+    if urlsplit(settings.desk_url).path not in ("", "/"):
+        raise SettingsError(f"{variable('desk_url')}={settings.desk_url}: leave out what follows the host")
     if _is_loopback(settings.host) or settings.clock is not None:
         return
     if urlsplit(settings.desk_url).scheme != "https" or not settings.desk_proxies:

@@ -27,6 +27,7 @@ ALERT_NAMES: Mapping[str, Title] = {
     "GatewayDown": Title(zh="报送网关中断", en="Gateway down"),
     "LedgerDown": Title(zh="台账进程中断", en="Ledger down"),
     "LedgerWaiting": Title(zh="台账登记积压", en="Ledger behind"),
+    "LedgerCut": Title(zh="台账记录缺失", en="Ledger cut"),
     "LedgerVoid": Title(zh="台账主题有异常记录", en="Foreign records in the ledger"),
     "LedgerCheckpointOld": Title(zh="台账签名快照未更新", en="Checkpoint of the ledger old"),
     "DecisionNotInForce": Title(zh="决定未生效", en="Decision not in force"),

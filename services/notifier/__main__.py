@@ -45,6 +45,7 @@ from services.notifier.recipients import Contacts
 from services.notifier.secrets import Secrets
 from services.notifier.step_notices import StepNotices
 from services.notifier.webhook import notifier_app
+from services.notifier.witnesses import Witnesses
 from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
 from services.runtime.http_server import run_with_http_server
@@ -105,6 +106,7 @@ class Notifier:
         self._mirror = Mirror(self._alertmanager, plan)
         self._sentences = CardSentences(plan)
         self._texts = NoticeTexts(plan)
+        self._witnesses = Witnesses(Zone(plan.head.timezone))
         key = _key(settings.outbox.with_suffix(".key"))
         self._numbering = Numbering(key)
         journal = Journal(settings.outbox.with_suffix(".alerts.jsonl"))  # its lock: one notifier at a time
@@ -155,7 +157,8 @@ class Notifier:
     def _written(self, unit: str, subjects: Sequence[Subject], now: Instant) -> dict[str, Any]:
         """The recipients and texts of a notice."""
         recipients = [one.id for one in self._contacts.recipients(unit or OPERATIONS)]
-        return {"recipients": recipients, **self._texts.of(unit, subjects, now)}
+        told = self._witnesses.due(unit, now)
+        return {"recipients": recipients, **self._texts.of(unit, subjects, now), **told}
 
     def _begin(self) -> None:
         """Nothing is concluded before the ledger is read to its end, the outbox from before there was a ledger is taken
@@ -236,6 +239,7 @@ class Notifier:
     def _read_ledger(self, timeout_seconds: float) -> None:
         for record in self._ledger.poll(timeout_seconds):
             self.state.note(record)
+            self._witnesses.take(record)
             self._escalation.take(record)
             self._steps.take(record)
             request = self._asked.take(record)

@@ -4,7 +4,8 @@ attempt. A function of the records alone: two notifiers that have read the same 
 The bodies of the records (all numbers are whole):
 
 - `notice`: `subjects` (what the notice says about each, with its `id`, `family` and `status`), `recipients`, `title`,
-  `text_zh`, `text_en`, `urgent`, `plan_time`; `silences` = "not asked" where the Alertmanager did not answer.
+  `text_zh`, `text_en`, `urgent`, `plan_time`; `checkpoint` where the unit is told one; `silences` = "not asked" where
+  the Alertmanager did not answer.
 - `suppressed`: `subjects`, `plan_time`, and `by`: what holds them back.
 - `taken_over`: `subjects`, each with `to`, `outcome` and `written_at` as in the outbox before there was a ledger;
   `portion`, a number from 1 on, and `complete`, whether it is the last one. Each start of a notifier records one
@@ -131,7 +132,7 @@ class NoticeState:
                 self._note_outcome(record)
             else:
                 self._note_subjects(record)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
             log.warning("record %d of the ledger has not the form of a %s: passed over", record.number, kind.value)
 
     def _note_subjects(self, record: LedgerRecord) -> None:
@@ -207,6 +208,8 @@ class NoticeState:
             self._end(delivery, kind)
             return
         place = int(body["attempt"]) - 1
+        if place < 0:
+            raise ValueError("no attempt")
         delivery.attempts[place] = replace(
             delivery.attempts[place],
             outcome=kind,

@@ -16,6 +16,7 @@ from services.messaging.records.ledger import LedgerRecord
 from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.message import Message
 from services.notifier.notice_subject import Subject
+from services.notifier.witnesses import TOLD
 
 SHOWN: Final = 20
 """Sentences of one notice; of more it says how many there are."""
@@ -91,6 +92,7 @@ def message_of(notice: LedgerRecord, desk_url: str) -> Message:
         link=f"{desk_url.rstrip('/')}/notices/{notice.number}" if desk_url else "",
         unit=notice.request.unit,
         urgent=body.get("urgent") is True,
+        checkpoint=str(body.get(TOLD, "")),
     )
 
 

@@ -77,8 +77,8 @@ class Settings(BaseModel):
     secrets: Path | None = None
     """Folder of secrets (addresses of robots, passwords), a file each; KPIWATCH_SECRET_<NAME> goes before its file."""
     desk_url: str = ""
-    """Address of the desk as browsers know it, without a path, to which notices and dashboards lead; empty: loopback,
-    and they say which command shows the cases."""
+    """Address of the desk as browsers know it, without a path: notices and dashboards lead to it; empty: loopback, and
+    they say which command shows the cases."""
 
     # The gateway: what sources send by HTTP
     gateway_port: Port = 19102

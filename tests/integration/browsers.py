@@ -43,8 +43,20 @@ def check_page(page: Any, name: str) -> None:
     """At both widths nothing sticks out, and axe finds nothing serious."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width} px"
+        assert sticking_out(page, width) == [], f"{name} at {width} px"
     check_access(page, name)
+
+
+def sticking_out(page: Any, width: int) -> list[str]:
+    """The innermost elements that make a page wider than the window; none where it is not."""
+    if page.evaluate("document.documentElement.scrollWidth") <= width:
+        return []
+    found = page.evaluate(
+        "width => [...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > width + 1)"
+        ".slice(-3).map(one => one.outerHTML.slice(0, 300))",
+        width,
+    )
+    return list(found) or ["something that is no element"]
 
 
 def check_access(page: Any, name: str) -> None:

@@ -15,7 +15,7 @@ from services.desk.app import desk_app
 from services.desk.asking import Desk
 from services.domain.results.published import State
 from services.local.ports import free_ports
-from tests.integration.browsers import BUILD, WIDTHS, browser, check_access
+from tests.integration.browsers import BUILD, WIDTHS, browser, check_access, sticking_out
 from tests.served import served
 from tests.unit.desk_reading import WATER_UNIT, published, reading_desk, value_record, value_row
 from tests.unit.test_desk_routes import ledger_of_a
@@ -110,7 +110,7 @@ def test_from_a_red_card_to_why_in_three_clicks(
         assert clicks.count <= 3
         keep(page, f"case-{name}")
         if scripts:
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert sticking_out(page, width) == []
             check_access(page, name)
     finally:
         context.close()
@@ -129,7 +129,7 @@ def test_every_reading_page_is_accessible_and_nothing_sticks_out(
         sign_in(page, world, f"unit-{language}")
         for path in ("/district", *PAGES):
             page.goto(f"{world.url}{path}")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert sticking_out(page, width) == [], path
             check_access(page, path)
             keep(page, f"{path.strip('/').replace('/', '-')}-{width}-{language}")
         assert complaints == [], "the policy of the page forbids nothing that it has"

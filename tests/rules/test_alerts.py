@@ -326,6 +326,12 @@ STORIES = [
         {4: [], 6: [{"severity": "act"}]},
     ),
     Story(
+        "a ledger that does not have what was recorded",
+        "LedgerCut",
+        {"kpi_ledger_cut": "0x5 1x20 0x40"},
+        {4: [], 7: [{"severity": "page"}], 60: []},
+    ),
+    Story(
         "records that are not of the ledger",
         "LedgerVoid",
         {"kpi_ledger_void_records_total": "0x5 2x200"},
@@ -592,6 +598,7 @@ OF_THE_MACHINERY = {
     "CasebookDown",
     "LedgerDown",
     "LedgerWaiting",
+    "LedgerCut",
     "LedgerVoid",
     "LedgerCheckpointOld",
     "DecisionNotInForce",

@@ -73,6 +73,7 @@ def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_p
         ("alertname=CasebookDown severity=act unit=operations", "act"),
         ("alertname=LedgerDown severity=page unit=operations", "page"),
         ("alertname=DeskDown severity=act unit=operations", "act"),
+        ("alertname=LedgerCut severity=page unit=operations", "page"),
         ("alertname=LedgerVoid severity=act unit=operations", "act"),
         ("alertname=PipelineDown severity=page unit=operations", "page"),
         ("alertname=SourceSilent severity=act unit=liangjiang-water", "act"),

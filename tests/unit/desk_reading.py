@@ -1,14 +1,17 @@
 """A desk whose databases hold what a small district published: cases, cards, verdicts, value rows, and a ledger."""
 
+import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from services.casebook import schema as casebook_schema
 from services.casebook.casebook import Casebook
 from services.casebook.database import open_engine
 from services.desk.asking import Desk
+from services.desk.reading import schema
 from services.desk.reading.index import ReadingIndex
 from services.desk.reading.kept import reading_engine
 from services.desk.reading.record_rows import TOPICS
@@ -145,3 +148,62 @@ def reading_desk(
     fill_ledger(settings, ledger)
     casebook = Casebook(open_engine(settings.casebook, writes=False), shipped, PARTITIONS, lambda: now)
     return example_desk(folder, settings=settings, clock=clock_at(now), casebook=casebook)
+
+
+def make_cards(folder: Path, count: int) -> None:
+    """Cards of 40 units and the promises about cases, half of them cleared: in the index of a desk and in its casebook,
+    with their cases."""
+    rng, settings = random.Random(7), example_settings(folder)
+    kpis = [each.id for each in shipped().plan.promises if each.is_official and each.about == "case"]
+    units = [*list(shipped().plan.units)[:39], WATER_UNIT]
+    start = read("2021-09-01T00:00:00+08:00")
+    cards = [
+        {
+            "name": f"K|{number}",
+            "kpi": rng.choice(kpis),
+            "case": f"/s {number}",
+            "case_key": case_key("/s", str(number)),
+            "cycle": 1,
+            "node": "-",
+            "level": rng.choice(["red", "yellow"]),
+            "unit": rng.choice(units),
+            "raised_at": start + number,
+            "due_at": start + rng.randrange(30) * 86_400_000_000,
+            "cleared_at": None if number % 2 else start,
+            "active": number % 2,
+            "reason": "",
+        }
+        for number in range(count)
+    ]
+    fill_reading(settings, [])
+    with reading_engine(settings, writes=True).begin() as connection:
+        connection.execute(schema.cards.insert(), cards)
+    _make_cases(settings, cards)
+
+
+def _make_cases(settings: Settings, cards: list[dict[str, Any]]) -> None:
+    """The cases of these cards, each accepted by the unit of its card."""
+    fill_casebook(settings, [])
+    zone = shipped().law.zone
+    empty = {"state": "open", "service_item": "water.connection", "cycles": 1, "closed_at": None, "events": 1}
+    cases = [
+        {
+            **empty, "case_key": each["case_key"], "owner": "/s", "subject": each["case"][3:], "unit": each["unit"],
+            "holder": each["unit"], "filed_at": each["raised_at"], "first_arrival": 0, "last_arrival": 0,
+        }
+        for each in cards
+    ]  # fmt: skip
+    written = [
+        {
+            **{name: each[name] for name in ("name", "case_key", "kpi", "cycle", "node", "level", "unit", "reason")},
+            "raised_at": zone.text(each["raised_at"]),
+            "due_at": zone.text(each["due_at"]),
+            "cleared_at": "" if each["active"] else zone.text(each["due_at"]),
+        }
+        for each in cards
+    ]
+    parties = [{"unit": each["unit"], "case_key": each["case_key"], "until": None} for each in cards]
+    with open_engine(settings.casebook, writes=True).begin() as connection:
+        connection.execute(casebook_schema.cases.insert(), cases)
+        connection.execute(casebook_schema.cards.insert(), written)
+        connection.execute(casebook_schema.parties.insert(), parties)

@@ -98,6 +98,7 @@ def test_a_place_that_is_no_database_is_no_answer(
         ({"host": "0.0.0.0", "desk_url": "https://desk.example"}, False),
         ({"host": "0.0.0.0", "desk_url": "https://desk.example", "desk_proxies": "10.0.0.2"}, True),
         ({"host": "0.0.0.0", "clock": Path("clock.json")}, True),
+        ({"desk_url": "https://district.example/desk"}, False),
     ],
 )
 def test_no_password_goes_over_a_network_unencrypted(changed: dict[str, Any], starts: bool) -> None:

@@ -36,6 +36,7 @@ from tests.unit.desk_reading import (
     RED_CASE,
     WATER_UNIT,
     fill_reading,
+    make_cards,
     open_reading_index,
     published,
     reading_desk,
@@ -265,29 +266,6 @@ def test_what_cannot_be_read_is_counted_and_passed_over(tmp_path: Path) -> None:
 
 
 # ---- lists ---------------------------------------------------------------------------------------------
-def make_cards(folder: Path, count: int) -> None:
-    """Cards of 40 units and the promises about cases, half of them cleared."""
-    rng, zone = random.Random(7), shipped().law.zone
-    kpis = [each.id for each in shipped().plan.promises if each.is_official and each.about == "case"][:60]
-    units = list(shipped().plan.units)[:39] + [WATER_UNIT]
-    start = read("2021-09-01T00:00:00+08:00")
-    rows = [
-        {
-            "name": f"K|{number}", "kpi": rng.choice(kpis), "case": f"/s {number}", "case_key": f"/s\x1f{number}",
-            "cycle": 1, "node": "-", "level": rng.choice(["red", "yellow"]), "unit": rng.choice(units),
-            "raised_at": start + number, "due_at": start + rng.randrange(30) * 86_400_000_000,
-            "cleared_at": None if number % 2 else start, "active": number % 2, "reason": "",
-        }
-        for number in range(count)
-    ]  # fmt: skip
-    assert zone is not None
-    index = open_reading_index(example_settings(folder))
-    index.note(ready=True, complete_at=1)
-    index.close()
-    with reading_engine(example_settings(folder), writes=True).begin() as connection:
-        connection.execute(schema.cards.insert(), rows)
-
-
 def pages(desk: Desk, viewer: Viewer, wish: CardWish) -> Iterator[card_lists.CardLine]:
     after = ""
     while True:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook import held_events as held_events_module
+from services.casebook import index as index_module
 from services.casebook import schema
 from services.casebook.case_summary import CaseState, IndexedCase
 from services.casebook.casebook import ALL, BadCursor, Casebook, CaseFilter, NotReady
@@ -376,15 +377,15 @@ def test_a_batch_that_fails_leaves_nothing_and_counts_once_when_it_comes_again(
     records = some_records()[:50]
     index = open_index(fresh)
     before = content(fresh)
-    failing: Callable[..., None] = Index._upsert
+    failing: Callable[..., None] = index_module.upsert
 
-    def fail(self: Index, connection: Any, table: Any, rows: Any) -> None:
+    def fail(connection: Any, table: Any, rows: Any) -> None:
         if table is schema.positions:
             raise SQLAlchemyError("the disk is full")
-        failing(self, connection, table, rows)
+        failing(connection, table, rows)
 
     with monkeypatch.context() as patched, pytest.raises(SQLAlchemyError):
-        patched.setattr(Index, "_upsert", fail)
+        patched.setattr(index_module, "upsert", fail)
         index.take(records)
     assert content(fresh) == before
     index.take(records)

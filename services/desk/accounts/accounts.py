@@ -100,7 +100,7 @@ class Accounts:
         """`now`: the real time. `need_factor`: roles that do nothing without a second factor."""
         self.database = database
         self.now = now
-        self._need_factor = need_factor
+        self.need_factor = need_factor
 
     # ---- to sign in ----------------------------------------------------------------------------------
     def sign_in(self, attempt: Attempt) -> SignedIn | Wait | None:
@@ -172,7 +172,7 @@ class Accounts:
                 connection.execute(update(schema.sessions).where(schema.sessions.c.id == id).values(seen_at=now))
         role = Role(row.role)
         viewer = Viewer(row.name, role, row.unit, "en" if row.language == "en" else "zh")
-        return Session(id, viewer, _owed(row, role in self._need_factor))
+        return Session(id, viewer, _owed(row, role in self.need_factor))
 
     def say(self, session: str, said: Title) -> None:
         """Keep a sentence for the next page of a session."""

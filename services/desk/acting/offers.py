@@ -62,12 +62,13 @@ OWN_UNIT = Title(
 def offers_on(situation: Situation, viewer: Viewer, about: About) -> Offers:
     """The acts on a matter. `about`: whose business it is."""
     own = [act for act in ACTS if may(viewer, act.access)]
-    open_to = [act for act in own if may(viewer, act.access, about) and why_not_theirs(act, situation, viewer) is None]
-    closed = [(act, act.closed(situation)) for act in open_to]
+    theirs = [act for act in own if may(viewer, act.access, about) and why_not_theirs(act, situation, viewer) is None]
+    why = {act: act.closed(situation) for act in theirs}
+    is_kept_out = not theirs and any(act.decides for act in own)
     return Offers(
-        tuple(offer(act, situation) for act, why in closed if why is None),
-        tuple((act, why) for act, why in closed if why is not None),
-        OWN_UNIT if any(act.decides for act in own) and not open_to else None,
+        tuple(offer(act, situation) for act in theirs if not why[act]),
+        tuple((act, reason) for act, reason in why.items() if reason),
+        OWN_UNIT if is_kept_out else None,
     )
 
 

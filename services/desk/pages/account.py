@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from services.desk.access import Access
 from services.desk.accounts import credentials
-from services.desk.accounts.accounts import NEED_FACTOR, NotPossible, Wait
+from services.desk.accounts.accounts import NotPossible, Wait
 from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked, is_path
 from services.desk.cookies import keep_language, keep_token
@@ -147,7 +147,7 @@ def _factor_form(ask: Asked, secret: str, wrong: Title | None) -> Response:
     address = credentials.factor_address(secret, ask.known.account)
     picture = segno.make(address, error="m").svg_inline(scale=4, border=4, svgclass="qr", omitsize=True)
     content = {"secret": secret, "address": address, "picture": Markup(picture), "words": WORDS}
-    needed = ask.known.role in NEED_FACTOR
+    needed = ask.known.role in ask.desk.accounts.need_factor
     return ask.page_with("factor.html", {**content, "wrong": wrong, "needed": needed}, 200 if wrong is None else 422)
 
 

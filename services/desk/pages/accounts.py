@@ -92,9 +92,13 @@ def add(
 
 
 def _list(ask: Asked, wrong: Title | None) -> Response:
-    content = {"words": WORDS, "accounts": ask.desk.accounts.listed(), "wrong": wrong, "roles": list(Role)}
-    units = {id: unit.title for id, unit in ask.desk.plan.units.items()}
-    return ask.page_with("accounts.html", {**content, "units": units}, 200 if wrong is None else 422)
+    accounts = ask.desk.accounts
+    content = {
+        "words": WORDS, "accounts": accounts.listed(), "wrong": wrong, "roles": list(Role),
+        "units": {id: unit.title for id, unit in ask.desk.plan.units.items()},
+        "need_factor": accounts.need_factor,
+    }
+    return ask.page_with("accounts.html", content, 200 if wrong is None else 422)
 
 
 @PAGES.get("/accounts/{name}", Access.MANAGE)
@@ -147,7 +151,8 @@ def _set_disabled(ask: Asked, name: str, disabled: bool) -> Response:
 def _one(ask: Asked, name: str, wrong: Title | None) -> Response:
     found, sessions = known(ask, name), ask.desk.accounts.sessions(name)
     content = {"words": WORDS, "account": found, "sessions": sessions, "wrong": wrong}
-    return ask.page_with("account_of.html", content, 200 if wrong is None else 422)
+    needed = ask.desk.accounts.need_factor
+    return ask.page_with("account_of.html", {**content, "need_factor": needed}, 200 if wrong is None else 422)
 
 
 def known(ask: Asked, name: str) -> Account:

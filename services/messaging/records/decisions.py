@@ -23,11 +23,15 @@ from services.domain.intake.facts import KEY_SEPARATOR, FactType, case_key
 from services.domain.plan.plan import id_of
 from services.domain.results.cards import case_name
 from services.messaging.records.fields import Unreadable, text, whole
-from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
-
-EVENT_ID: Final = "ledger-"
-"""The event of a decision is named after its record: with the record's number behind it."""
-
+from services.messaging.records.ledger import (
+    EVENT_ID,
+    KEEPERS_ID,
+    LONGEST,
+    Kind,
+    LedgerRecord,
+    Request,
+    subject_of_case,
+)
 
 UNIT: Final = "unit"
 OPERATIONS_CENTRE: Final = "operations"
@@ -157,7 +161,7 @@ class Statement(NamedTuple):
 
 
 def _number(body: Mapping[str, Any], name: str) -> int | None:
-    return whole(body, name) if name in body else None
+    return whole(body, name) if body.get(name) is not None else None
 
 
 def _data(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -238,7 +242,7 @@ def _is_month(period: object) -> TypeGuard[str]:
     return type(period) is str and _MONTH.fullmatch(period) is not None
 
 
-_MONTH: Final = re.compile(r"[0-9]{4}(-[0-9]{2})*")
+_MONTH: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
 _JUSTIFIED: Final = FactType.CASE_JUSTIFIED.event_type
 _EVENTS: Final[Mapping[tuple[str, str], str]] = {
     (About.LATE_ENTRY, "accepted"): FactType.CASE_CONFIRMED.event_type,
@@ -278,7 +282,7 @@ def not_in_force(record: LedgerRecord, writer: str, refusals: list[Refusal], aga
 def _outcome(record: LedgerRecord, kind: Kind, writer: str, again: int, more: Mapping[str, Any]) -> Request:
     request = record.request
     return Request(
-        id=f"keeper/in-force/{record.number}" + (f"/{again}" if again else ""),
+        id=f"{KEEPERS_ID}in-force/{record.number}" + (f"/{again}" if again else ""),
         kind=kind,
         writer=writer,
         subject=request.subject,

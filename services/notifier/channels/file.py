@@ -58,6 +58,7 @@ class NoticeFile:
                 "link": message.link,
                 "unit": message.unit,
                 "urgent": message.urgent,
+                **({"checkpoint": message.checkpoint} if message.checkpoint else {}),
             }
         )
 

@@ -19,7 +19,8 @@ long waits while it takes and checks the mail."""
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a notice says. Every channel shows its number, title and link; texts that are too long are cut there."""
+    """What a notice says. Every channel shows its number, title and link, and the checkpoint
+    where the provider takes long texts; texts that are too long are cut there."""
 
     number: int
     """Of the notice: the number of its record in the ledger."""
@@ -32,6 +33,8 @@ class Message:
     unit: str = ""
     """Id of the unit that it is for."""
     urgent: bool = False
+    checkpoint: str = ""
+    """The newest checkpoint of the ledger, which the unit is to keep; empty: it was told one today."""
 
 
 @dataclass(frozen=True, slots=True)
