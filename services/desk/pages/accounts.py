@@ -94,7 +94,10 @@ def add(
 def _list(ask: Asked, wrong: Title | None) -> Response:
     accounts = ask.desk.accounts
     content = {
-        "words": WORDS, "accounts": accounts.listed(), "wrong": wrong, "roles": list(Role),
+        "words": WORDS,
+        "accounts": accounts.listed(),
+        "wrong": wrong,
+        "roles": list(Role),
         "units": {id: unit.title for id, unit in ask.desk.plan.units.items()},
         "need_factor": accounts.need_factor,
     }
