@@ -2,6 +2,8 @@
 command line."""
 
 import re
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,11 @@ from services.desk.acting.finding import found
 from services.domain.plan.plan import SupervisionStep
 from services.domain.results.published import ValueRow, Verdict
 from services.domain.time.limits import Limit, LimitUnit
+from services.ledger.writer import LedgerAway, RequestSender
 from services.messaging.codec import canonical
+from services.messaging.reader import BrokerUnavailable
 from services.messaging.records.decisions import Matter
-from services.messaging.records.ledger import Kind, LedgerRecord, Request, subject_of_case
+from services.messaging.records.ledger import Kind, LedgerRecord, Request, RequestInvalid, subject_of_case
 from services.messaging.records.steps import CardKey, RecordedStep
 from services.messaging.records.verdicts import verdict_record
 from tests.unit.acting_world import KEY, ActingWorld, hidden
@@ -136,6 +140,26 @@ def test_a_text_is_erased_and_the_record_of_it_stays(world: ActingWorld) -> None
     assert world.stored_texts() == [None]
     assert "文字已删除" in world.client(WORKS).get(world.act("reply")).text
     assert Browser(world, WORKS).world.of_kind(Kind.REPLIED) == [replied]
+
+
+def test_while_kafka_is_away_a_request_waits_no_longer_than_it_says() -> None:
+    ended, opened = threading.Event(), threading.Event()
+
+    def never() -> None:
+        opened.set()
+        ended.wait(10)
+        raise BrokerUnavailable("no broker")
+
+    sender = RequestSender(never)
+    before = time.monotonic()
+    for number in range(2):  # the second finds the first still opening
+        with pytest.raises(LedgerAway, match="TimeoutError"):
+            sender.send(Request(f"r{number}", Kind.REPLIED, "desk"), 0.05)
+    assert time.monotonic() - before < 5 and opened.is_set()
+    with pytest.raises(RequestInvalid):
+        sender.send(Request("x" * 500, Kind.REPLIED, "desk"), 0.05)
+    ended.set()
+    sender.close()
 
 
 # ---- to print --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from services.desk.acting.acts import Made
 from services.ledger.records import LedgerRecords
@@ -100,8 +100,15 @@ class Recording:
             if before is None:
                 self._texts.keep(text, made.unit if isinstance(made, Statement) else "", sent.salt)
         if isinstance(made, Statement):
-            return self._result(made.request(sent.id, self.writer), before)
-        return self._result(made.request(sent.id, self.writer, seen), before)
+            request = made.request(sent.id, self.writer)
+        else:
+            request = made.request(sent.id, self.writer, seen)
+        result = self._result(request, before)
+        if isinstance(result, NotRecorded):
+            self._texts.erase(request.texts.values())  # no record has it
+        if isinstance(result, Repeated):
+            self._texts.erase(set(request.texts.values()) - set(result.record.request.texts.values()))
+        return result
 
     def ask(self, request: Request) -> Result:
         """Record another request, whose id says which form it comes from."""
@@ -114,10 +121,8 @@ class Recording:
 
     def _result(self, request: Request, before: LedgerRecord | NotRecorded | None) -> Result:
         answer = before or self._asked(request)
-        if isinstance(answer, LedgerRecord):
-            return answer if _says(answer, request) else self._repeated(request, answer)
-        if isinstance(answer, NotRecorded):
-            self._texts.erase(request.texts.values())  # no record has it
+        if isinstance(answer, LedgerRecord) and not _says(answer, request):
+            return Repeated(answer)
         return answer or Pending(request.id)
 
     def _asked(self, request: Request) -> LedgerRecord | NotRecorded | None:
@@ -130,12 +135,12 @@ class Recording:
                 return answer
             self._pause(_POLL_SECONDS)
 
-    def _repeated(self, request: Request, record: LedgerRecord) -> Repeated:
-        """Two clicks at once with different words: the first is recorded, the words of the second are not kept."""
-        self._texts.erase(set(request.texts.values()) - set(record.request.texts.values()))
-        return Repeated(record)
-
 
 def _says(record: LedgerRecord, request: Request) -> bool:
-    """Whether a record says what a request does."""
-    return (record.request.body, record.request.texts) == (dict(request.body), dict(request.texts))
+    """Whether a record says what a request does. What has arrived between two clicks is no other content."""
+    return (_said(record.request), record.request.texts) == (_said(request), dict(request.texts))
+
+
+def _said(request: Request) -> dict[str, Any]:
+    data = request.body.get("data")
+    return {**request.body, "data": {**data, "through": None} if isinstance(data, dict) else data}

@@ -154,6 +154,8 @@ class Stands:
     def now(self) -> Iterator[Standing]:
         """What stands, read up to now; nobody else reads on meanwhile. Raises LedgerUnavailable."""
         with self._lock:
+            if self._records.number() < self._standing.number:  # an index that was built anew has not come so far yet
+                self._standing = Standing()
             while records := self._records.after(self._standing.number, _KINDS, _AT_ONCE):
                 for record in records:
                     self._standing.take(record)
