@@ -25,9 +25,9 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_a_page_says_its_zone_in_the_language_of_the_account(desk: Desk) -> None:
-    said = client_of(desk, OPERATIONS._replace(language="en")).get("/")
+    said = client_of(desk, OPERATIONS._replace(language="en")).get("/account")
     assert said.status_code == 200 and "Asia/Shanghai" in said.text and "Sign out" in said.text
-    assert "退出" in client_of(desk, OPERATIONS).get("/").text
+    assert "退出" in client_of(desk, OPERATIONS).get("/account").text
 
 
 def test_whoever_is_not_signed_in_is_sent_to_sign_in_and_back(desk: Desk) -> None:
@@ -87,7 +87,7 @@ def test_a_defect_is_a_page_without_a_traceback(desk: Desk, monkeypatch: pytest.
 
     client = client_of(desk, OPERATIONS)
     monkeypatch.setattr("services.desk.asking.Asked.page", broken)
-    answer = client.get("/")
+    answer = client.get("/account")
     assert answer.status_code == 500 and "4711" not in answer.text and "系统出现错误" in answer.text
 
 

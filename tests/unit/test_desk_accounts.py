@@ -374,7 +374,7 @@ def test_what_was_looked_at_is_in_the_log_and_not_in_the_figures(desk: Desk) -> 
     sign_in(client, "auditor", code)
     client.post("/account/password", data={"new": PASSWORD, "again": PASSWORD})
     assert "/logs?kind=signed_in" in client.get("/logs?kind=signed_in").text + client.get("/logs").text
-    assert client.get("/cases/secret-number").status_code == 404
+    assert client.get("/cases/secret-number").status_code == 403
     figures = desk.figures.exposition().decode()
     assert 'kpi_desk_sign_ins_total{outcome="ok"} 1.0' in figures and 'route="/logs"' in figures
     assert "secret-number" not in figures and "auditor" not in figures

@@ -16,7 +16,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook import held_events as held_events_module
-from services.casebook import index as index_module
 from services.casebook import schema
 from services.casebook.case_summary import CaseState, IndexedCase
 from services.casebook.casebook import ALL, BadCursor, Casebook, CaseFilter, NotReady
@@ -37,6 +36,7 @@ from services.messaging.codec import admission
 from services.messaging.reader import Record
 from services.messaging.records.case_events import record_of_line
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS
+from services.runtime.database import upsert
 from tests.unit.casebook_records import IDS, PARTITIONS, Log, content, district, filled, open_index
 from tests.verdicts import shipped
 
@@ -377,7 +377,7 @@ def test_a_batch_that_fails_leaves_nothing_and_counts_once_when_it_comes_again(
     records = some_records()[:50]
     index = open_index(fresh)
     before = content(fresh)
-    failing: Callable[..., None] = index_module.upsert
+    failing: Callable[..., None] = upsert
 
     def fail(connection: Any, table: Any, rows: Any) -> None:
         if table is schema.positions:
@@ -385,7 +385,7 @@ def test_a_batch_that_fails_leaves_nothing_and_counts_once_when_it_comes_again(
         failing(connection, table, rows)
 
     with monkeypatch.context() as patched, pytest.raises(SQLAlchemyError):
-        patched.setattr(index_module, "upsert", fail)
+        patched.setattr("services.casebook.index.upsert", fail)
         index.take(records)
     assert content(fresh) == before
     index.take(records)
