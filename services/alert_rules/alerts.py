@@ -10,6 +10,7 @@ from services.alert_rules.desk_alerts import desk_alerts
 from services.alert_rules.figure_alerts import figure_alerts
 from services.alert_rules.intake_alerts import intake_alerts
 from services.alert_rules.ledger_alerts import ledger_alerts
+from services.alert_rules.notice_alerts import notice_alerts
 from services.alert_rules.pipeline_alerts import pipeline_alerts
 from services.alert_rules.promise_alerts import promise_alerts
 from services.alert_rules.recording import recording_rules
@@ -26,6 +27,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "intake": intake_alerts(),
         "ledger": ledger_alerts(),
         "desk": desk_alerts(),
+        "notices": notice_alerts(),
     }
     return {
         "groups": [

@@ -14,6 +14,7 @@ from services.alert_rules.desk_alerts import DESK_JOB
 from services.alert_rules.durations import text
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.ledger_alerts import LEDGER_JOB
+from services.alert_rules.notice_alerts import NOTIFIER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
@@ -49,12 +50,18 @@ class Addresses:
     casebook: str | None = None
     ledger: str | None = None
     desk: str | None = None
+    notifier: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
 
 
 DOCKER = Addresses(
-    gateway="gateway:19102", casebook="casebook:19103", ledger="ledger:19105", desk="desk:19106", relay="relay:19104"
+    gateway="gateway:19102",
+    casebook="casebook:19103",
+    ledger="ledger:19105",
+    desk="desk:19106",
+    notifier="notifier:19101",
+    relay="relay:19104",
 )
 
 
@@ -73,7 +80,13 @@ def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
 
 
 def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
-    jobs = {GATEWAY_JOB: at.gateway, CASEBOOK_JOB: at.casebook, LEDGER_JOB: at.ledger, DESK_JOB: at.desk}
+    jobs = {
+        GATEWAY_JOB: at.gateway,
+        CASEBOOK_JOB: at.casebook,
+        LEDGER_JOB: at.ledger,
+        DESK_JOB: at.desk,
+        NOTIFIER_JOB: at.notifier,
+    }
     for name, target in jobs.items():
         if target is not None:
             yield _job(name, target)

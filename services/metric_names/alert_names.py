@@ -31,6 +31,8 @@ ALERT_NAMES: Mapping[str, Title] = {
     "LedgerVoid": Title(zh="台账主题有异常记录", en="Foreign records in the ledger"),
     "LedgerCheckpointOld": Title(zh="台账签名快照未更新", en="Checkpoint of the ledger old"),
     "DecisionNotInForce": Title(zh="决定未生效", en="Decision not in force"),
+    "NoticeNotTaken": Title(zh="通知未确认送达", en="Notice not taken"),
+    "RecipientUnreached": Title(zh="联系人无可用渠道", en="Contact not reached"),
     "PipelineDown": Title(zh="数据处理中断", en="Streams stopped"),
     "RecordsUnreadable": Title(zh="记录无法识别", en="Records unreadable"),
     "RelayDown": Title(zh="收件主题转送中断", en="Relay down"),

@@ -338,6 +338,32 @@ STORIES = [
         {4: [], 7: [{"severity": "act"}], 90: []},
     ),
     Story(
+        "a notice that a unit's channels refuse, and one that its channels take",
+        "NoticeNotTaken",
+        {
+            'kpi_notice_deliveries_total{addressee="liangjiang-water",outcome="refused"}': "0x5 1x2000",
+            'kpi_notice_deliveries_total{addressee="liangjiang-water",outcome="accepted"}': "0+1x2000",
+            'kpi_notice_deliveries_total{addressee="sino-french-water",outcome="accepted"}': "0+1x2000",
+            'kpi_notice_deliveries_total{addressee="sino-french-water",outcome="uncertain"}': "3x2000",
+        },
+        {4: [], 8: [{"addressee": "liangjiang-water", "severity": "act", **OPERATIONS}], 1500: []},
+    ),
+    Story(
+        "a contact for whom no channel works",
+        "RecipientUnreached",
+        {
+            'kpi_recipients_unreached{addressee="liangjiang-water"}': "0x5 1x20 0x40",
+            'kpi_recipients_unreached{addressee="sino-french-water"}': "0x60",
+        },
+        {9: [], 12: [{"addressee": "liangjiang-water", "severity": "act", **OPERATIONS}], 50: []},
+    ),
+    Story(
+        "a notice that is not taken for half an hour",
+        "RecipientUnreached",
+        {'kpi_notice_waiting_seconds{addressee="liangjiang-water"}': "0x5 0+60x60"},
+        {35: [], 43: [{"addressee": "liangjiang-water", "severity": "act", **OPERATIONS}]},
+    ),
+    Story(
         "a ledger without a checkpoint for two days",
         "LedgerCheckpointOld",
         {
@@ -604,6 +630,8 @@ OF_THE_MACHINERY = {
     "DecisionNotInForce",
     "DeskDown",
     "DeskSignInsFailing",
+    "NoticeNotTaken",
+    "RecipientUnreached",
     "PipelineDown",
     "SweepOld",
     "StreamLagHigh",
