@@ -61,7 +61,7 @@ def judge() -> Judge:
 class ActingWorld:
     """The parts, and what they have."""
 
-    def __init__(self, folder: Path, facts: Iterable[Fact], now: str = "2021-09-24T10:00") -> None:
+    def __init__(self, folder: Path, facts: Iterable[Fact], now: str = "2021-09-24T10:00", port: int = 19106) -> None:
         self.now: Instant = at(now)
         self.facts = list(facts)
         self.keeper_world = KeeperWorld(folder)
@@ -72,7 +72,7 @@ class ActingWorld:
         self.settings = Settings(
             casebook=str(folder / "casebook.sqlite"), ledger=str(folder / "one.sqlite"),
             texts=str(folder / "texts.sqlite"), accounts=str(folder / "accounts.sqlite"),
-            desk_index=folder / "desk.sqlite", partitions=PARTITIONS,
+            desk_index=folder / "desk.sqlite", partitions=PARTITIONS, desk_port=port,
         )  # fmt: skip
         self._log = Log()
         self._index = Index(open_engine(self.settings.casebook, writes=True), judge(), PARTITIONS)

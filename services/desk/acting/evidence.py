@@ -13,7 +13,7 @@ from services.domain.intake.facts import Fact, FactType
 from services.domain.plan.plan import Plan, Title
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.explanation.phrases import content_of
+from services.explanation.phrases import clock, content_of
 from services.explanation.words import Word, outcome_word
 from services.messaging.records.decisions import About
 from services.messaging.records.ledger import LedgerRecord
@@ -43,8 +43,9 @@ class Evidence(NamedTuple):
     unit: Title
     holder: Title
     verdict: Word
-    due: Instant | None
-    stop: Instant | None
+    due: str
+    """As people read it, 24:00 at the end of a day; empty: there is none."""
+    stop: str
     asked: LedgerRecord | None
     """The request that waits for a decision."""
     facts: tuple[FactLine, ...]
@@ -70,12 +71,16 @@ def evidence_of(situation: Situation, plan: Plan, text: Callable[[str], str | No
         unit=unit_title(judgement.unit, plan),
         holder=unit_title(shown.holder, plan),
         verdict=outcome_word(judgement.outcome, promise),
-        due=judgement.due,
-        stop=judgement.stop,
+        due=_clock(judgement.due, situation),
+        stop=_clock(judgement.stop, situation),
         asked=asked,
         facts=tuple(_facts(situation, asked)),
         records=tuple(lines_of_records(situation.known.records, plan, text)),
     )
+
+
+def _clock(at: Instant | None, situation: Situation) -> str:
+    return "" if at is None else clock(at, situation.judge.law.zone)
 
 
 def fact_lines(facts: Sequence[Fact], situation: Situation) -> list[FactLine]:

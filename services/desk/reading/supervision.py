@@ -10,6 +10,7 @@ from services.desk.access import About, Access, Viewer, may
 from services.desk.reading.case_seen import CaseSeen
 from services.desk.reading.reading import Reading
 from services.domain.intake.facts import KEY_SEPARATOR
+from services.domain.results.explain import Explanation
 from services.domain.results.published import Level
 from services.domain.supervision.orders import OrderNumber, OrderState
 from services.domain.time.rfc3339 import read
@@ -122,16 +123,22 @@ class Supervision:
         """What the ledger has about a case, in order, as far as the viewer sees the case. Raises LedgerUnavailable,
         ReadingUnavailable."""
         scope, explanation = self._reading.scope(viewer), seen.explanation
-        promises = self._reading.promises_of_case(seen.case_key)
+        promises = self._reading.promises_of_case(seen.case_key) | _promises(explanation)
         if seen.is_led:
             promises &= frozenset(scope.leads)
         cycles = max((cycle.case.cycle for cycle in explanation.cycles), default=1) if explanation is not None else 1
         records = self._ledger.about(_subjects(promises, seen.case_key, cycles))
-        return [record for record in records if read(record.time) < seen.as_of]
+        return [record for record in records if seen.last_day is None or read(record.time) < seen.as_of]
 
     def may_read_texts(self, viewer: Viewer, seen: CaseSeen, about: About) -> bool:
         """Whether the viewer may read what people wrote about a case."""
         return not seen.is_led and may(viewer, Access.READ_TEXTS, about)
+
+
+def _promises(explanation: Explanation | None) -> frozenset[str]:
+    """The promises that say something of a case, also where it has no card yet."""
+    cycles = () if explanation is None else explanation.cycles
+    return frozenset(each.judgement.kpi for cycle in cycles for each in cycle.promises)
 
 
 def _subjects(promises: Iterable[str], case_key: str, cycles: int) -> list[str]:
