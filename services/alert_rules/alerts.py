@@ -26,8 +26,8 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "pipeline": pipeline_alerts(speed, plan.names.terms),
         "intake": intake_alerts(),
         "ledger": ledger_alerts(),
-        "desk": desk_alerts(),
         "notices": notice_alerts(),
+        "desk": desk_alerts(),
     }
     return {
         "groups": [

@@ -46,11 +46,11 @@ class Addresses:
     token_file: str | Path = TOKEN_FILE
     """The file with the token of the notifier's webhook, as the Alertmanager sees it."""
     gateway: str | None = None
-    """None: it is not scraped, as for the others that follow."""
+    """None: it is not scraped, as for those that follow."""
     casebook: str | None = None
     ledger: str | None = None
-    desk: str | None = None
     notifier: str | None = None
+    desk: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
 
@@ -59,8 +59,8 @@ DOCKER = Addresses(
     gateway="gateway:19102",
     casebook="casebook:19103",
     ledger="ledger:19105",
-    desk="desk:19106",
     notifier="notifier:19101",
+    desk="desk:19106",
     relay="relay:19104",
 )
 
@@ -84,8 +84,8 @@ def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
         GATEWAY_JOB: at.gateway,
         CASEBOOK_JOB: at.casebook,
         LEDGER_JOB: at.ledger,
-        DESK_JOB: at.desk,
         NOTIFIER_JOB: at.notifier,
+        DESK_JOB: at.desk,
     }
     for name, target in jobs.items():
         if target is not None:

@@ -17,7 +17,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Final, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, or_, select, union
 
 from services.casebook import schema
 from services.casebook.case_summary import CaseState, IndexedCase, Party
@@ -300,13 +300,14 @@ def _of_number_and_day(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def _belongs(units: Sequence[str], promises: Sequence[str]) -> ColumnElement[bool]:
-    cases, parties, cards, verdicts = schema.cases.c, schema.parties.c, schema.cards.c, schema.verdicts.c
-    held = exists().where(parties.case_key == cases.case_key, parties.unit.in_(units))
+    """As a list of keys, which the database looks up one after the other: most units have few of all cases."""
+    parties, cards, verdicts = schema.parties.c, schema.cards.c, schema.verdicts.c
+    of_units = select(parties.case_key).where(parties.unit.in_(units))
     if not promises:
-        return held
-    carded = exists().where(cards.case_key == cases.case_key, cards.kpi.in_(promises))
-    judged = exists().where(verdicts.case_key == cases.case_key, verdicts.kpi.in_(promises))
-    return or_(held, carded, judged)
+        return schema.cases.c.case_key.in_(of_units)
+    carded = select(cards.case_key).where(cards.kpi.in_(promises))
+    judged = select(verdicts.case_key).where(verdicts.kpi.in_(promises))
+    return schema.cases.c.case_key.in_(union(of_units, carded, judged))
 
 
 def _reported_by(source: str) -> ColumnElement[bool]:

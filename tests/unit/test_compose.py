@@ -127,7 +127,7 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
     source = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")
     jobs = {one["job_name"]: one for one in scraped["scrape_configs"]}
     (relay,) = jobs.pop(RELAY_JOB)["dns_sd_configs"]
-    assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB, LEDGER_JOB, DESK_JOB, NOTIFIER_JOB}
+    assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB, LEDGER_JOB, NOTIFIER_JOB, DESK_JOB}
     webhooks = {hook["url"] for one in output["receivers"] for hook in one.get("webhook_configs", [])}
     called = [
         *(target for job in jobs.values() for target in job["static_configs"][0]["targets"]),

@@ -215,6 +215,21 @@ def test_a_role_without_a_unit_is_never_a_unit(access: Access) -> None:
     assert may(VIEWERS["operations"], Access.DECIDE, About(owners=nobodys))
 
 
+def test_a_lead_reads_without_texts_and_does_nothing() -> None:
+    about = About(owners=frozenset((A,)), leads=frozenset((LEAD,)))
+    may_do = {name: {each for each in ABOUT_A_UNIT if may(viewer, each, about)} for name, viewer in VIEWERS.items()}
+    assert may_do == {
+        "nobody": set(),
+        "unit": {Access.READ, Access.READ_TEXTS, Access.ACT},
+        "other": set(),
+        "lead": {Access.READ},
+        "operations": {Access.READ, Access.READ_TEXTS, Access.DECIDE},
+        "operations of A": {Access.READ, Access.READ_TEXTS},
+        "auditor": set(),
+        "admin": set(),
+    }
+
+
 def test_nobody_decides_for_a_unit_of_their_own() -> None:
     about = About(owners=frozenset((A,)), leads=frozenset((LEAD,)))
     assert may(VIEWERS["operations"], Access.DECIDE, about)

@@ -35,8 +35,8 @@ DECLARED = (
     *metrics.ALL,
     *vars(gateway_metrics).values(),
     *vars(ledger_metrics).values(),
-    *vars(desk_metrics).values(),
     *vars(notice_metrics).values(),
+    *vars(desk_metrics).values(),
 )
 METRICS = {found.name for found in DECLARED if isinstance(found, metrics.Metric)}
 
@@ -172,9 +172,8 @@ def test_nobody_is_notified_twice_of_one_cause(plan: Plan) -> None:
 
     everything = {rule["alert"] for rule in alerts(plan)}
     by_themselves = {"GatewayDown", "RelayDown", "SourceRefused", "FeedbackStopped", "CasebookDown"} | {
-        "LedgerDown", "LedgerWaiting", "LedgerCut", "LedgerVoid", "DecisionNotInForce",
-        "DeskDown", "DeskSignInsFailing",
-        "NoticeNotTaken", "RecipientUnreached",
+        "LedgerDown", "LedgerWaiting", "LedgerCut", "LedgerVoid", "DecisionNotInForce", "NoticeNotTaken",
+        "RecipientUnreached", "DeskDown", "DeskSignInsFailing",
     }  # fmt: skip
     assert held_back("ExporterDown") == everything - {"ExporterDown", "Watchdog"} - by_themselves
     assert held_back("PipelineDown") == {"KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld"}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from services.catalog.words.event_names import EVENT_NAMES
 from services.catalog.words.names import names_for
 from services.catalog.words.unit_names import unit_title
-from services.desk.acting.record_lines import RecordLine, lines_of_records
+from services.desk.acting.record_lines import RecordLine, is_of_the_centre, lines_of_records
 from services.desk.acting.situation import Situation
 from services.domain.intake.facts import Fact, FactType
-from services.domain.plan.plan import Plan, Title
+from services.domain.plan.plan import Title
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
 from services.explanation.phrases import clock, content_of
@@ -57,8 +57,11 @@ class Evidence(NamedTuple):
         return [each for each in self.facts if each.since]
 
 
-def evidence_of(situation: Situation, plan: Plan, text: Callable[[str], str | None] | None) -> Evidence:
-    """What is known of a matter. `text`: gives a text by its hash; None: the viewer may read none."""
+def evidence_of(situation: Situation, text: Callable[[str], str | None] | None, *, decides: bool) -> Evidence:
+    """What is known of a matter. `text`: gives a text by its hash; None: the viewer may read none. `decides`: for the
+    operations centre; else without what is between it and nobody else."""
+    plan = situation.judge.plan
+    records = [each for each in situation.known.records if decides or not is_of_the_centre(each)]
     shown, judgement = situation.shown, situation.shown.judgement
     promise = situation.judge.kinds[judgement.kpi].promise
     asked = situation.request(About.REASON) or situation.request(About.EXTENSION)
@@ -75,7 +78,7 @@ def evidence_of(situation: Situation, plan: Plan, text: Callable[[str], str | No
         stop=_clock(judgement.stop, situation),
         asked=asked,
         facts=tuple(_facts(situation, asked)),
-        records=tuple(lines_of_records(situation.known.records, plan, text)),
+        records=tuple(lines_of_records(records, plan, text)),
     )
 
 

@@ -54,6 +54,14 @@ def lines_of_records(records: Iterable[LedgerRecord], plan: Plan, text: Text | N
         )
 
 
+def is_of_the_centre(record: LedgerRecord) -> bool:
+    """Whether a record is between the operations centre and nobody else: a 通报 that is proposed, or was not issued."""
+    body = record.request.body
+    if record.request.kind is Kind.STEP:
+        return body.get("step") == SupervisionStep.CIRCULAR
+    return body.get("about") == About.CIRCULAR and body.get("decision") != "issued"
+
+
 def what_of(record: LedgerRecord) -> Title | None:
     """What a record says happened; None: nothing that people read."""
     body = record.request.body

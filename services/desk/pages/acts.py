@@ -178,7 +178,7 @@ def _shown(ask: Asked, act: Act, situation: Situation, status: int = 200, **more
     effects = effects_of(act, situation, ask.known, _row_of(ask, situation)) if act.decides and closed is None else []
     content = {
         "offer": offer(act, situation, checked),
-        "evidence": evidence_of(situation, ask.desk.plan, ask.desk.texts.text),
+        "evidence": evidence_of(situation, ask.desk.texts.text, decides=act.decides),
         "effects": effects,
         "about": ask.about,
         "back": MatterAddress(situation.shown.matter).case,

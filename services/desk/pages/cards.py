@@ -48,6 +48,7 @@ def cards(ask: Ask, query: Asking) -> Response:
         ask,
         "cards.html",
         page=_page(ask, query, query.after),
+        watermark=ask.desk.reading.district(ask.known).watermark,
         query=query,
         sees_all=scope.everything,
         leads=bool(scope.leads),
@@ -85,7 +86,7 @@ def _every_card(ask: Asked, query: CardQuery) -> Iterator[CardLine]:
 def _row(line: CardLine, of: SaidOf) -> tuple[object, ...]:
     return (
         of.card(line.level).word,
-        f"{of.promise(line.kpi)}（{line.kpi}）",
+        of.promise_and_id(line.kpi),
         of.node(line.node, line.kpi),
         line.case,
         of.unit(line.unit),

@@ -134,7 +134,9 @@ class CaseText:
         case, of = cycle.case, self._of
         names = NameBook(self._law.plan, (case.service_item,) if case.service_item else ())
         if case.unit and case.accepted_at is not None:
-            yield of.say(w.ACCEPTANCE), of.unit(case.unit), of.clock(case.accepted_at), ""
+            is_held = not case.open_nodes() and case.completed is None and case.withdrawn_at is None
+            until = of.say(w.NOW_HOLDS) if is_held else ""
+            yield of.say(w.ACCEPTANCE), of.unit(case.unit), of.clock(case.accepted_at), until
         for span in case.nodes:
             until = of.say(w.NOW_HOLDS) if span.end is None else of.clock(span.end)
             yield of.say(names.node(span.node)), of.unit(span.unit or case.unit), of.clock(span.start), until
@@ -235,7 +237,7 @@ class CaseText:
         explanation, of = self._seen.explanation, self._of
         cards = () if explanation is None else sorted(explanation.cards, key=lambda card: card.raised_at)
         return [
-            (of.card(card.level), f"{of.promise(card.kpi)}（{card.kpi}）", of.node(card.node, card.kpi),
+            (of.card(card.level), of.promise_and_id(card.kpi), of.node(card.node, card.kpi),
              of.clock(card.raised_at), _cleared(card.cleared_at, of), of.reason(card.reason))
             for card in cards
         ]  # fmt: skip

@@ -61,6 +61,10 @@ class SaidOf:
         found = self._promises.get(kpi)
         return kpi if found is None else self.say(found.title)
 
+    def promise_and_id(self, kpi: str) -> str:
+        """Its title, and how it is cited."""
+        return f"{self.promise(kpi)} ({kpi})" if self._english else f"{self.promise(kpi)}（{kpi}）"
+
     def state(self, state: State, provisional_n: str = "", *, never_red: bool = False) -> Tag:
         """A state."""
         colour = "soft" if never_red and state is State.MISSED else _COLOURS.get(state, "soft")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from services.desk.access import About, Access, Viewer, may
+from services.desk.acting.record_lines import is_of_the_centre
 from services.desk.reading.case_seen import CaseSeen
 from services.desk.reading.reading import Reading
 from services.domain.intake.facts import KEY_SEPARATOR
@@ -128,6 +129,7 @@ class Supervision:
             promises &= frozenset(scope.leads)
         cycles = max((cycle.case.cycle for cycle in explanation.cycles), default=1) if explanation is not None else 1
         records = self._ledger.about(_subjects(promises, seen.case_key, cycles))
+        records = [each for each in records if may(viewer, Access.OPERATE) or not is_of_the_centre(each)]
         return [record for record in records if seen.last_day is None or read(record.time) < seen.as_of]
 
     def may_read_texts(self, viewer: Viewer, seen: CaseSeen, about: About) -> bool:
