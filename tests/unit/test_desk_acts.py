@@ -10,7 +10,7 @@ from httpx2 import Response
 from services.desk.access import Role, Viewer
 from services.desk.acting.acts import ACTS
 from services.messaging.records.decisions import About, Decision
-from services.messaging.records.ledger import Kind
+from services.messaging.records.ledger import Kind, Request
 from tests.unit.acting_world import ActingWorld, hidden
 from tests.unit.cases import accepted, completed, node_started
 
@@ -202,6 +202,23 @@ def test_of_two_deciders_the_second_is_told_of_the_first(late: ActingWorld) -> N
     answer = second.send("decide-late-entry", form=form, decision="reject")
     assert answer.status_code == 409 and "补录属实" in answer.text and "centre-01" in answer.text
     assert [each.request.body["decision"] for each in late.of_kind(Kind.DECIDED)] == ["accepted"]
+
+
+def test_what_comes_between_the_look_and_the_record_is_found_by_the_keeper(
+    late: ActingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, send = Browser(late, CENTRE), late.send
+    form = browser.open("decide-late-entry")
+
+    def overtaken(request: Request, timeout_seconds: float) -> None:
+        monkeypatch.undo()
+        send(Request("first", Kind.REPLIED, "cli", request.subject, "works", body={"by": "窗口2"}), timeout_seconds)
+        send(request, timeout_seconds)
+
+    monkeypatch.setattr(late, "send", overtaken)
+    answer = browser.send("decide-late-entry", form=form, decision="accept", text="情况属实")
+    assert answer.status_code == 409 and "窗口2" in answer.text and "情况属实" in answer.text
+    assert not late.of_kind(Kind.DECIDED) and late.stored_texts() == [None]
 
 
 @pytest.mark.parametrize(

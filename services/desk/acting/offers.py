@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.acting.refused import ActRefused
 from services.acting.statements import may_answer
-from services.desk.access import About, Viewer, may
+from services.desk.access import About, Access, Viewer, may
 from services.desk.acting.acts import ACTS, Act
 from services.desk.acting.addresses import MatterAddress
 from services.desk.acting.fields import Checked, Field
@@ -61,15 +61,17 @@ OWN_UNIT = Title(
 
 def offers_on(situation: Situation, viewer: Viewer, about: About) -> Offers:
     """The acts on a matter. `about`: whose business it is."""
-    own = [act for act in ACTS if may(viewer, act.access)]
-    theirs = [act for act in own if may(viewer, act.access, about) and why_not_theirs(act, situation, viewer) is None]
+    theirs = [act for act in ACTS if _is_theirs(act, situation, viewer, about)]
     why = {act: act.closed(situation) for act in theirs}
-    is_kept_out = not theirs and any(act.decides for act in own)
     return Offers(
         tuple(offer(act, situation) for act in theirs if not why[act]),
         tuple((act, reason) for act, reason in why.items() if reason),
-        OWN_UNIT if is_kept_out else None,
+        OWN_UNIT if may(viewer, Access.DECIDE) and not theirs else None,
     )
+
+
+def _is_theirs(act: Act, situation: Situation, viewer: Viewer, about: About) -> bool:
+    return may(viewer, act.access, about) and why_not_theirs(act, situation, viewer) is None
 
 
 def why_not_theirs(act: Act, situation: Situation, viewer: Viewer) -> Title | None:
