@@ -11,17 +11,16 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
-from pydantic import ValidationError
 
+from services.acting.decisions import effect_of, on_extension, on_late_entry, on_not_in_force, on_reason, on_withdrawal
+from services.acting.matters import Named, Shown, lines_of, matters_of, the_account
+from services.acting.statements import limit_of
 from services.casebook.casebook import Casebook
 from services.cli.arguments import Bootstrap
-from services.cli.case_matters import Named, Shown, lines_of, matters_of, the_account
-from services.cli.deciding import effect_of, on_extension, on_late_entry, on_not_in_force, on_reason, on_withdrawal
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.ledger_session import Session, session
 from services.cli.terminal import say
 from services.domain.results.cards import case_name
-from services.domain.time.limits import Limit
 from services.messaging.records.decisions import Decision
 from services.messaging.records.ledger import Kind, LedgerRecord
 from services.runtime.settings import Settings
@@ -143,18 +142,6 @@ def again(
         say(f"办件 case      {case_name(decision.matter.case_key)}, {decision.matter.kpi}")
         at.say_records(decision.matter.subject)
         at.decide(decision)
-
-
-def limit_of(text: str) -> Limit:
-    """`5 working_days`."""
-    amount, _, unit = text.strip().partition(" ")
-    try:
-        return Limit.model_validate({"amount": int(amount), "unit": unit.strip()})
-    except (ValueError, ValidationError):
-        raise Failure(
-            f"{text!r} is no limit: write a number and working_days, calendar_days, working_minutes, minutes or months",
-            WRONG_USAGE,
-        ) from None
 
 
 class Deciding:

@@ -35,6 +35,8 @@ class KnownError(NamedTuple):
 
 
 KNOWN = (
+    KnownError("services.acting.refused", "ActUnclear", WRONG_USAGE),
+    KnownError("services.acting.refused", "ActRefused", INPUT_HAS_ERRORS),
     KnownError("services.catalog.load.plan_folder", "InvalidPlan", INPUT_HAS_ERRORS),
     KnownError("services.runtime.settings", "SettingsError", WRONG_USAGE),
     KnownError("services.local.failures", "PartUnavailable", NO_ANSWER),

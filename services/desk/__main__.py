@@ -21,6 +21,7 @@ from services.desk.access import Role
 from services.desk.accounts.accounts import NEED_FACTOR, Accounts
 from services.desk.accounts.database import AccountsDatabase, AccountsUnavailable
 from services.desk.accounts.logbook import Logbook, request_of
+from services.desk.acting.acting import Acting
 from services.desk.app import desk_app
 from services.desk.asking import Desk
 from services.desk.figures import Figures
@@ -61,6 +62,7 @@ def serve(settings: Settings) -> None:
         keeping.join(timeout=2)
         reading.end()
         desk.accounts.database.close()
+        desk.acting.close()
         desk.texts.close()
 
 
@@ -71,8 +73,9 @@ def open_desk(settings: Settings) -> Desk:
     accounts = open_accounts(settings)
     casebook, ledger = Casebook.open(settings), LedgerIndex(open_store(INDEX, settings.ledger, writes=False))
     asked = questions_of(settings, casebook, ledger, clock)
+    plan, texts = load_plan(settings.plan), Texts.at(settings.texts)
     return Desk(
-        plan=load_plan(settings.plan),
+        plan=plan,
         settings=settings,
         clock=clock,
         sessions=accounts,
@@ -81,7 +84,8 @@ def open_desk(settings: Settings) -> Desk:
         ledger=ledger,
         reading=asked.reading,
         supervision=asked.supervision,
-        texts=Texts.at(settings.texts),
+        texts=texts,
+        acting=Acting.of(settings, texts),
         figures=Figures(accounts.count_sessions),
     )
 

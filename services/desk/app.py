@@ -42,7 +42,20 @@ from services.desk import words
 from services.desk.accounts.database import AccountsUnavailable
 from services.desk.asking import Desk, asked_of
 from services.desk.guards import PROBES, Guard, OwnAddress
-from services.desk.pages import account, accounts, assets, cards, cases, home, logs, promises, sign_in, supervision
+from services.desk.pages import (
+    account,
+    accounts,
+    acts,
+    assets,
+    cards,
+    cases,
+    centre,
+    home,
+    logs,
+    promises,
+    sign_in,
+    supervision,
+)
 from services.desk.reading.cursor import BadCursor
 from services.desk.reading.reading import ReadingUnavailable
 from services.desk.refusal import Elsewhere, NotFound, Refusal
@@ -63,6 +76,8 @@ FAMILIES: Final[tuple[Pages, ...]] = (
     supervision.PAGES,
     accounts.PAGES,
     logs.PAGES,
+    acts.PAGES,
+    centre.PAGES,
 )
 """All pages. The first route that fits a path is taken."""
 

@@ -11,6 +11,7 @@ from services.casebook.casebook import Casebook
 from services.desk.access import About, Language, Viewer
 from services.desk.accounts.accounts import Accounts
 from services.desk.accounts.logbook import Deed, Entry, Logbook
+from services.desk.acting.acting import Acting
 from services.desk.cookies import LANGUAGE, token_of
 from services.desk.figures import Figures
 from services.desk.reading.reading import Reading
@@ -40,6 +41,8 @@ class Desk:
     ledger: LedgerIndex
     """It is only read here: what is to be recorded, the keeper is asked for."""
     texts: Texts
+    acting: Acting
+    """What people do: reads the ledger, asks the keeper."""
     reading: Reading
     """The desk's own index: figures, cards, verdicts."""
     supervision: Supervision

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from services.desk import words
 from services.desk.access import Access, Language, Viewer, may
+from services.desk.acting import act_words
 from services.desk.navigation import NAVIGATION
 from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title
@@ -56,6 +57,7 @@ def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
                 "may": lambda access, about=None: may(shown.viewer, Access(access), about),
                 "asset": asset,
                 "common": words,
+                "act_words": act_words,
                 "shown": shown,
                 "menu": [each for each in NAVIGATION if may(shown.viewer, each.access)] if shown.viewer else [],
                 **content,

@@ -46,9 +46,19 @@ class OrderText(NamedTuple):
         return sum(map(len, self.paragraphs)) > (_MOST_ZH if self.lang == "zh" else _MOST_EN)
 
 
-def order_page(order: Order, plan: Plan) -> str:
-    """The page as HTML that needs nothing beside it."""
-    return _templates().get_template("order.html").render(text=order_text(order, plan))
+def order_page(order: Order, plan: Plan, style: str = "") -> str:
+    """The page as HTML. `style`: address of its style sheet (`page_style`); empty: the page needs nothing beside it."""
+    return page_of(order_text(order, plan), style)
+
+
+def page_of(text: OrderText, style: str = "") -> str:
+    """A text as a page, as in `order_page`."""
+    return templates().get_template("order.html").render(text=text, style=style)
+
+
+def page_style() -> str:
+    """The style sheet of these pages."""
+    return templates().get_template("order.css").render()
 
 
 def order_text(order: Order, plan: Plan) -> OrderText:
@@ -63,12 +73,12 @@ def _chinese(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
     unit = plan.units[step.unit].title.zh if step.unit in plan.units else step.unit
     what = promise.title.zh if promise is not None else step.key.kpi
     node = f"“{_node(order, plan, promise).zh}”环节" if step.key.node != WHOLE else ""
-    due = f"，应于{_time_zh(step.due_at)}前完成" if step.due_at else "，不符合要求"
+    due = f"，应于{time_zh(step.due_at)}前完成" if step.due_at else "，不符合要求"
     earlier = "、".join(_STEPS_ZH[one] for one in order.before)
     after = f"经{earlier}，" if earlier else ""
     number = f"（{head.number}）" if head.number else ""
     clause = f"：“{promise.clause}”" if promise is not None else ""
-    answer = f"请于{_time_zh(order.answer_by)}前"
+    answer = f"请于{time_zh(order.answer_by)}前"
     return OrderText(
         lang="zh",
         office=head.supervision.office.zh,
@@ -78,12 +88,12 @@ def _chinese(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
         paragraphs=(
             f"你单位承办的下列办件已逾期，{after}仍未办结，现予督办。",
             f"一、督办事项。{what}（{step.key.kpi}）{node}，办件编号{_subject(order)}{due}。该办件于"
-            f"{_day_zh(step.raised_at)}转为红牌，至{_day_zh(step.at)}已满{step.days}个工作日。",
+            f"{day_zh(step.raised_at)}转为红牌，至{day_zh(step.at)}已满{step.days}个工作日。",
             f"二、督办依据。《{head.title.zh}》{number}{clause}。",
             f"三、办理要求。{answer}书面回告办理进展、未办结原因和预计办结日期；"
             "有正当理由的，一并说明。办结后予以销号。",
         ),
-        date=_written_zh(order.recorded_at, Zone(head.timezone)),
+        date=written_zh(order.recorded_at, Zone(head.timezone)),
         record=f"台账第{order.record}号记录",
     )
 
@@ -93,7 +103,7 @@ def _english(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
     unit = plan.units[step.unit].title.en if step.unit in plan.units else step.unit
     what = promise.title.en if promise is not None else step.key.kpi
     node = f", node “{_node(order, plan, promise).en}”" if step.key.node != WHOLE else ""
-    due = f", was due on {_time_en(step.due_at)}" if step.due_at else " breaks a rule"
+    due = f", was due on {time_en(step.due_at)}" if step.due_at else " breaks a rule"
     earlier = " and ".join(_STEPS_EN[one] for one in order.before)
     after = f" You were {earlier}." if earlier else ""
     clause = f": “{promise.clause}”" if promise is not None else ""
@@ -106,13 +116,13 @@ def _english(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
         paragraphs=(
             f"The case below is late and not completed.{after}",
             f"1. Matter. {what} ({step.key.kpi}){node}: case {_subject(order)}{due}. Its red card is of "
-            f"{_day_en(step.raised_at)}; {step.days} working days had passed on {_day_en(step.at)}.",
+            f"{day_en(step.raised_at)}; {step.days} working days had passed on {day_en(step.at)}.",
             f"2. Basis. {head.title.en}{clause}.",
-            f"3. What is asked. Complete the case, and answer in writing by {_time_en(order.answer_by)}: how far it "
+            f"3. What is asked. Complete the case, and answer in writing by {time_en(order.answer_by)}: how far it "
             "is, why it is not completed, and on which day it will be. State your reasons where you have good ones. "
             "The matter is closed once the case is completed.",
         ),
-        date=_day_en(Zone(head.timezone).text(order.recorded_at)),
+        date=day_en(Zone(head.timezone).text(order.recorded_at)),
         record=f"record {order.record} of the ledger",
     )
 
@@ -131,30 +141,33 @@ def _is_end_of_day(moment: datetime) -> bool:
     return (moment.hour, moment.minute, moment.second) == (23, 59, 59)
 
 
-def _time_zh(written: str) -> str:
-    """`2021年10月15日24时`."""
+def time_zh(written: str) -> str:
+    """`2021年10月15日24时`, of RFC 3339."""
     moment = datetime.fromisoformat(written)
     if _is_end_of_day(moment):
-        return f"{_day_zh(written)}24时"
-    return f"{_day_zh(written)}{moment.hour}时" + (f"{moment.minute}分" if moment.minute else "")
+        return f"{day_zh(written)}24时"
+    return f"{day_zh(written)}{moment.hour}时" + (f"{moment.minute}分" if moment.minute else "")
 
 
-def _day_zh(written: str) -> str:
+def day_zh(written: str) -> str:
+    """`2021年10月15日`."""
     day = datetime.fromisoformat(written)
     return f"{day.year}年{day.month}月{day.day}日"
 
 
-def _written_zh(instant: Instant, zone: Zone) -> str:
+def written_zh(instant: Instant, zone: Zone) -> str:
     """As the standard wants it: in Arabic figures, without leading zeros."""
-    return _day_zh(zone.text(instant))
+    return day_zh(zone.text(instant))
 
 
-def _time_en(written: str) -> str:
+def time_en(written: str) -> str:
+    """`15 October 2021, 24:00`."""
     moment = datetime.fromisoformat(written)
-    return f"{_day_en(written)}, {'24:00' if _is_end_of_day(moment) else f'{moment:%H:%M}'}"
+    return f"{day_en(written)}, {'24:00' if _is_end_of_day(moment) else f'{moment:%H:%M}'}"
 
 
-def _day_en(written: str) -> str:
+def day_en(written: str) -> str:
+    """`15 October 2021`."""
     day = datetime.fromisoformat(written)
     return f"{day.day} {day:%B %Y}"
 
@@ -165,7 +178,8 @@ def _seen(value: object) -> object:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates of printed pages."""
     return Environment(
         loader=PackageLoader("services.ledger"),
         autoescape=select_autoescape(["html"]),

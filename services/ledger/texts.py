@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.ledger import schema
 from services.ledger.database import TEXTS, asking, changing, migrate, open_store
+from services.messaging.records.decisions import OPERATIONS_CENTRE
 from services.messaging.records.ledger import Kind, LedgerRecord, Request, is_hash
 
 _INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
@@ -60,10 +61,11 @@ class Texts:
         """Close the connections that are kept."""
         self._engine.dispose()
 
-    def keep(self, text: str, unit: str = "") -> str:
+    def keep(self, text: str, unit: str = "", salt: bytes | None = None) -> str:
         """Keep a text; its salted hash. It is on the disk before anybody asks for a record with the hash.
 
-        `unit`: whose it is; empty: the operations centre's. Raises NoText, LedgerUnavailable.
+        `unit`: whose it is; empty: the operations centre's. `salt`: 16 bytes that nobody can guess, by which the same
+        text of the same form is one row; None: random ones. Raises NoText, LedgerUnavailable.
         """
         if not text.strip():
             raise NoText("an empty text: write what is to be said")
@@ -73,7 +75,7 @@ class Texts:
             text.encode()
         except UnicodeEncodeError:
             raise NoText("a text that is not UTF-8: write it in UTF-8") from None
-        salt = secrets.token_bytes(_SALT_BYTES)
+        salt = salt or secrets.token_bytes(_SALT_BYTES)
         stored = StoredText(salted_hash(salt, text), salt, text, unit)
         self.put([stored])
         return stored.hash
@@ -121,6 +123,7 @@ def erased_by(record: LedgerRecord) -> list[str]:
     return [hash for hash in named if is_hash(hash)]
 
 
-def erasure(hash: str, writer: str, id: str, unit: str = "") -> Request:
-    """The request to erase a text; the keeper erases it once that is recorded."""
-    return Request(id=id, kind=Kind.ERASED, writer=writer, unit=unit, texts={"text": hash})
+def erasure(hash: str, writer: str, id: str, unit: str = "", by: str = "") -> Request:
+    """The request to erase a text; the keeper erases it once that is recorded. `by`: who of the operations centre."""
+    body = {"by": by, "role": OPERATIONS_CENTRE} if by else {}
+    return Request(id=id, kind=Kind.ERASED, writer=writer, unit=unit, body=body, texts={"text": hash})

@@ -1,7 +1,9 @@
 """Asking the keeper for records, and the answers to that."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 from kafka import KafkaProducer
@@ -164,6 +166,43 @@ class LedgerClient:
         for record in records:
             self._answers.take(record)
         return records
+
+
+class RequestSender:
+    """Asks for records, and reads none: who shows the ledger out of its index finds the answers there. Any thread may
+    ask, and none waits longer than it says, also while the broker is away."""
+
+    def __init__(self, open_producer: Callable[[], Any]) -> None:
+        """`open_producer`: gives a KafkaProducer, at the first request; it may raise BrokerUnavailable."""
+        self._open = open_producer
+        self._lock = threading.Lock()
+        self._producer: Any = None
+        self._senders = ThreadPoolExecutor(_SENDERS, "ledger-requests")
+
+    def send(self, request: Request, timeout_seconds: float) -> None:
+        """Ask for a record. Returns once Kafka has the request. Raises LedgerAway: it may be there, may come yet, or
+        not; or RequestInvalid: it was not sent, since it can never be recorded."""
+        sent = self._senders.submit(self._sent, request.checked_record())
+        try:
+            sent.result(timeout_seconds)
+        except (TimeoutError, KafkaError, BrokerUnavailable, AssertionError) as error:  # AssertionError: it is closed
+            raise LedgerAway(f"Kafka did not take a request for the ledger: {type(error).__name__}") from error
+
+    def _sent(self, record: KeyValue) -> None:
+        with self._lock:
+            self._producer = self._producer or self._open()
+        key, value = record
+        self._producer.send(LEDGER_REQUESTS, value, key, partition=0).get(ANSWER_MS / 1000)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._senders.shutdown(wait=False, cancel_futures=True)
+        if self._producer is not None:
+            self._producer.close(timeout=2)
+
+
+_SENDERS: Final = 8
+"""Requests that are sent at once; others wait."""
 
 
 def producer_of(bootstrap: str) -> KafkaProducer:

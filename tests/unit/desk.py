@@ -12,6 +12,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.desk.access import Viewer
 from services.desk.accounts.accounts import Accounts
 from services.desk.accounts.database import AccountsDatabase
+from services.desk.acting.acting import Acting
 from services.desk.app import desk_app
 from services.desk.asking import Desk
 from services.desk.cookies import session_name
@@ -54,12 +55,13 @@ class OpenSessions:
 def example_desk(folder: Path, **parts: Any) -> Desk:
     """A desk of the shipped plan, with its databases in a folder; `parts`: fields of it."""
     settings = parts.pop("settings", None) or example_settings(folder)
+    plan, texts = parts.get("plan") or shipped_plan(), Texts.at(settings.texts)
     casebook = Casebook.open(settings)
     ledger = LedgerIndex(open_store(INDEX, settings.ledger, writes=False))
     clock = parts.get("clock", Clock.real())
     asked = questions_of(settings, parts.get("casebook", casebook), parts.get("ledger", ledger), clock)
     usual = {
-        "plan": shipped_plan(),
+        "plan": plan,
         "settings": settings,
         "clock": clock,
         "sessions": OpenSessions(),
@@ -67,9 +69,10 @@ def example_desk(folder: Path, **parts: Any) -> Desk:
         "ledger": ledger,
         "reading": asked.reading,
         "supervision": asked.supervision,
-        "texts": Texts.at(settings.texts),
+        "texts": texts,
         "accounts": Accounts(AccountsDatabase.at(settings.accounts), Clock.real().now),
         "figures": Figures(lambda: 0),
+        "acting": Acting.of(settings, texts),
     }
     return Desk(**{**usual, **parts})
 

@@ -12,8 +12,9 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from services.cli.case_matters import Named, Shown, lines_of, matters_of
-from services.cli.deciding import effect_of, on_extension, on_late_entry, on_not_in_force, on_reason, on_withdrawal
+from services.acting.decisions import effect_of, on_extension, on_late_entry, on_not_in_force, on_reason, on_withdrawal
+from services.acting.matters import Named, Shown, lines_of, matters_of
+from services.acting.refused import ActRefused
 from services.cli.failure import Failure
 from services.cli.ledger_session import Session
 from services.domain.intake.admission import Admission
@@ -157,9 +158,9 @@ def test_a_decision_that_is_withdrawn_was_never_made() -> None:
     assert centre.outcome() is Outcome.LATE_ENTRY
     with pytest.raises(Failure, match="record 3 has done so already"):
         centre.decide(on_withdrawal(record, BY))
-    with pytest.raises(Failure, match="is a withdrawal"):
+    with pytest.raises(ActRefused, match="is a withdrawal"):
         on_withdrawal(centre.session().record(3), BY)
-    with pytest.raises(Failure, match="is no decision"):
+    with pytest.raises(ActRefused, match="is no decision"):
         on_withdrawal(centre.session().record(2), BY)
     with pytest.raises(Failure, match="no record 99"):
         centre.session().record(99)
@@ -205,13 +206,13 @@ def test_of_a_refused_extension_nothing_is_sent() -> None:
     assert event_of(record) is None
     centre.enforce()
     assert centre.sent == []
-    with pytest.raises(Failure, match="no decision that has an event"):
+    with pytest.raises(ActRefused, match="no decision that has an event"):
         on_withdrawal(record, BY)
 
 
 def test_a_reason_is_decided_on_under_soft_promises_only() -> None:
     late = completed("2021-09-27T09:00")
-    with pytest.raises(Failure, match="only soft promises"):
+    with pytest.raises(ActRefused, match="only soft promises"):
         on_reason(Centre([START, late]).shown(), True, BY, JUDGE)
     centre = Centre([START, late], SOFT)
     centre.decide(on_reason(centre.shown(), True, BY, SOFT))
@@ -283,11 +284,11 @@ def test_the_event_of_a_decision_is_that_of_what_was_decided(change: dict[str, A
 
 
 def test_what_is_no_late_entry_cannot_be_confirmed() -> None:
-    with pytest.raises(Failure, match="has no late entry"):
+    with pytest.raises(ActRefused, match="has no late entry"):
         on_late_entry(Centre([START]).shown(), True, BY)
-    with pytest.raises(Failure, match="says nothing of it; what does: P"):
+    with pytest.raises(ActRefused, match="says nothing of it; what does: P"):
         Centre([START]).shown("Q")
-    with pytest.raises(Failure, match="--cycle with one of: 1"):
+    with pytest.raises(ActRefused, match="--cycle with one of: 1"):
         Centre([START]).shown("P", "2")
 
 
@@ -298,7 +299,7 @@ def test_of_a_duty_a_decision_names_unit_and_month() -> None:
         fulfilled("2021-09-30T17:00", "2021-09", received="2021-10-08T09:00"),
     ]
     centre = Centre(facts, judge)
-    with pytest.raises(Failure, match="2021-08, 2021-09"):
+    with pytest.raises(ActRefused, match="2021-08, 2021-09"):
         centre.shown()
     decision = on_late_entry(centre.shown("P", "2021-09"), True, BY)
     assert decision.data["unit"] == "works" and decision.data["period"] == "2021-09"
@@ -525,7 +526,7 @@ def test_a_decision_that_was_refused_is_sent_again_once_that_is_asked_for() -> N
     after.take(centre.world.client().poll())
     assert after.waiting == 0
     for each in (record, asked):  # it is in force; and what sends again is no decision of its own
-        with pytest.raises(Failure, match="nothing is sent again"):
+        with pytest.raises(ActRefused, match="nothing is sent again"):
             on_not_in_force(each, centre.session().outcome(each, 0), BY)
 
 
@@ -646,7 +647,7 @@ def test_a_decision_that_cannot_be_read_is_found_and_waits_for_nothing() -> None
     enforcement.take(world.client().poll())
     enforcement.work()
     assert [each.request.kind for each in world.records()] == [Kind.DECIDED, Kind.NOT_IN_FORCE]
-    with pytest.raises(Failure, match="nothing is sent again"):
+    with pytest.raises(ActRefused, match="nothing is sent again"):
         on_not_in_force(world.records()[0], world.records()[1], BY)
 
 

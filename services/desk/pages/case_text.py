@@ -95,6 +95,8 @@ class RecordLine(NamedTuple):
     unit: str
     text: str
     """What a person wrote, where the viewer may read it."""
+    has_text: bool
+    """There is one that is not erased, and the viewer may read it."""
 
 
 class CaseText:
@@ -255,6 +257,7 @@ class CaseText:
             promise=request.subject.split("|")[1] if request.subject.count("|") > 1 else "",
             unit=of.unit(request.unit) if request.unit else of.say(w.OPERATIONS),
             text="\n".join(of.say(w.TEXT_ERASED) if text is None else text for text in texts),
+            has_text=any(text is not None for text in texts),
         )
 
 

@@ -13,6 +13,7 @@ from services.desk.access import About, Access
 from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked, Desk
 from services.desk.pages import reading_words as w
+from services.desk.pages.acts import acts_of_case
 from services.desk.pages.case_text import CaseText
 from services.desk.pages.said_of import SaidOf, reading_page
 from services.desk.pages.sheet import MOST_ROWS, sheet_answer
@@ -47,7 +48,7 @@ def about_case(request: Request) -> About | None:
     """Whose business the case of a path is: `/cases/{token}…`. For the pages that act on it, too."""
     desk: Desk = request.app.state.desk
     key = key_of_token(request.path_params["token"])
-    return None if key is None else desk.reading.about_case(key)
+    return None if key is None else desk.reading.about_case(key, desk.acting.stands.assigned(key))
 
 
 @PAGES.get("/cases", Access.READ, about=LISTED)
@@ -138,7 +139,7 @@ def case(ask: Ask, token: str) -> Response:
     """One case: verdicts and days, who holds it, its cards, its record."""
     desk, viewer = ask.desk, ask.known
     key = key_of_token(token)
-    seen = None if key is None else desk.reading.case(viewer, key)
+    seen = None if key is None else desk.reading.case(viewer, key, desk.acting.stands.assigned(key))
     if seen is None:
         raise NotFound
     text = CaseText(seen, desk.reading.law, SaidOf(ask))
@@ -150,6 +151,7 @@ def case(ask: Ask, token: str) -> Response:
         token=token,
         text=text,
         about=ask.about,
+        acts=acts_of_case(ask, seen),
         records=[
             text.record(record, desk.texts.text if reads_texts else None)
             for record in desk.supervision.record_of(viewer, seen)

@@ -9,7 +9,7 @@ is another unit's is not in the answer. Any thread may ask.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeVar
 
@@ -20,7 +20,7 @@ from services.casebook.casebook import Casebook, CaseFilter, CasePage
 from services.desk.access import About, Access, Viewer, may
 from services.desk.reading import card_lists, figures, schema
 from services.desk.reading.card_lists import CardLine, CardWish, Page, VerdictLine
-from services.desk.reading.case_seen import CaseSeen, led_part, sight_of
+from services.desk.reading.case_seen import CaseSeen, Sight, led_part, sight_of
 from services.desk.reading.figures import District, PromiseLine
 from services.desk.reading.scope import Scope, scope_of, whose
 from services.domain.plan.plan import Plan, Source
@@ -134,12 +134,13 @@ class Reading:
             return card_lists.cards_named(connection, names)
 
     # ---- cases ---------------------------------------------------------------------------------------
-    def about_case(self, case_key: str) -> About | None:
-        """Whose business a case is; None: there is no such case. Raises ReadingUnavailable, CasebookUnavailable."""
+    def about_case(self, case_key: str, assigned: Iterable[str] = ()) -> About | None:
+        """Whose business a case is; None: there is no such case. `assigned`: units to which the operations centre has
+        assigned it. Raises ReadingUnavailable, CasebookUnavailable."""
         if not self._casebook.find(case_name(case_key)):
             return None
         parties, promises = self._casebook.parties(case_key), self.promises_of_case(case_key)
-        return whose((party.unit for party in parties), promises, self.law, self._now())
+        return whose([*(party.unit for party in parties), *assigned], promises, self.law, self._now())
 
     def about_units(self, units: Iterable[str]) -> About:
         """Whose business a thing of these units is: theirs, and that of those that continue their work."""
@@ -150,14 +151,14 @@ class Reading:
         with self._asking() as connection:
             return card_lists.promises_of_case(connection, case_key)
 
-    def case(self, viewer: Viewer, case_key: str) -> CaseSeen | None:
-        """A case as the viewer may see it; None: there is none, or it is none of theirs. Raises ReadingUnavailable,
-        CasebookUnavailable."""
-        about = self.about_case(case_key)
+    def case(self, viewer: Viewer, case_key: str, assigned: Collection[str] = ()) -> CaseSeen | None:
+        """A case as the viewer may see it; None: there is none, or it is none of theirs. `assigned` as in `about_case`:
+        such a unit sees all of it. Raises ReadingUnavailable, CasebookUnavailable."""
+        about = self.about_case(case_key, assigned)
         if about is None or not may(viewer, Access.READ, about):
             return None
         scope, zone, now = self.scope(viewer), self.law.zone, self._now()
-        last_day, is_led = sight_of(scope, self._casebook.parties(case_key), zone)
+        last_day, is_led = self._sight(scope, case_key, assigned)
         as_of = now if last_day is None else min(now, zone.midnight(last_day.toordinal() + 1))
         account = next(iter(self._casebook.case(case_name(case_key), as_of=as_of)), None)
         if account is None:
@@ -165,6 +166,11 @@ class Reading:
         if is_led and account.explanation is not None:
             account = account._replace(explanation=led_part(account.explanation, scope.leads), refused=())
         return CaseSeen(case_key, account, as_of, last_day, is_led)
+
+    def _sight(self, scope: Scope, case_key: str, assigned: Collection[str]) -> Sight:
+        if any(unit in scope.units for unit in assigned):
+            return Sight()
+        return sight_of(scope, self._casebook.parties(case_key), self.law.zone)
 
     def cases(self, viewer: Viewer, wanted: CaseFilter, after: str | None = None, limit: int = 50) -> CasePage:
         """A page of the viewer's own cases: those that it accepted or held, and those behind promises that it leads.

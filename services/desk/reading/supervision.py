@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from services.desk.access import About, Access, Viewer, may
+from services.desk.acting.record_lines import is_of_the_centre
 from services.desk.reading.case_seen import CaseSeen
 from services.desk.reading.reading import Reading
 from services.domain.intake.facts import KEY_SEPARATOR
+from services.domain.results.explain import Explanation
 from services.domain.results.published import Level
-from services.domain.supervision.orders import OrderState
+from services.domain.supervision.orders import OrderNumber, OrderState
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
 from services.ledger.index import LedgerIndex
@@ -71,6 +73,11 @@ class Supervision:
             plan = self._reading.plan
             return [OrderLine(order, order.written(plan), book.state(order, now)) for order in mine]
 
+    def order(self, number: OrderNumber) -> Order | None:
+        """The written order of a number, for who may see it. Raises LedgerUnavailable."""
+        with self._lock:
+            return self._current_book().find(number)
+
     def _current_book(self) -> OrderBook:
         """The book up to the last record of the index."""
         last = self._ledger.place().number
@@ -117,16 +124,23 @@ class Supervision:
         """What the ledger has about a case, in order, as far as the viewer sees the case. Raises LedgerUnavailable,
         ReadingUnavailable."""
         scope, explanation = self._reading.scope(viewer), seen.explanation
-        promises = self._reading.promises_of_case(seen.case_key)
+        promises = self._reading.promises_of_case(seen.case_key) | _promises(explanation)
         if seen.is_led:
             promises &= frozenset(scope.leads)
         cycles = max((cycle.case.cycle for cycle in explanation.cycles), default=1) if explanation is not None else 1
         records = self._ledger.about(_subjects(promises, seen.case_key, cycles))
-        return [record for record in records if read(record.time) < seen.as_of]
+        records = [each for each in records if may(viewer, Access.OPERATE) or not is_of_the_centre(each)]
+        return [record for record in records if seen.last_day is None or read(record.time) < seen.as_of]
 
     def may_read_texts(self, viewer: Viewer, seen: CaseSeen, about: About) -> bool:
         """Whether the viewer may read what people wrote about a case."""
         return not seen.is_led and may(viewer, Access.READ_TEXTS, about)
+
+
+def _promises(explanation: Explanation | None) -> frozenset[str]:
+    """The promises that say something of a case, also where it has no card yet."""
+    cycles = () if explanation is None else explanation.cycles
+    return frozenset(each.judgement.kpi for cycle in cycles for each in cycle.promises)
 
 
 def _subjects(promises: Iterable[str], case_key: str, cycles: int) -> list[str]:

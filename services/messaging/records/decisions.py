@@ -1,10 +1,13 @@
 """Records of the ledger that people make about a case: decisions of the operations centre, and what units say. This
 module alone knows the fields of their bodies.
 
-- All: `kpi`, `case`, `owner` and `of` (the case's owner and subject), `cycle`, `by`.
+- All: `kpi`, `case`, `owner` and `of` (the case's owner and subject), `cycle`, `by`, `role` (`unit` or `operations`;
+  records of older versions have none). What a person wrote to it is in the store of texts.
 - `decided`: `about`, `decision`; `type` and `data` of the event that follows from it. No event follows from the refusal
   of an extension. `withdraws`: the number of a decision.
   `again`: the number of a decision that was not in force, and whose event is sent again.
+  Of an assignment `to`, the unit; of a 通报 `step`, the number of the step by which it was proposed. No event follows.
+- `acknowledged`: `until`, the last day on which that holds.
 - `asked`: `about`, `reason`, `limit`; `type` and `data`, where it is a reason: that one was given matters to the judge.
 - `replied`: `until`, the day by which the unit says that it will have completed.
 - `in_force`, `not_in_force`: `decision`, the number of its record; `reasons`, why the gateway refuses its event.
@@ -30,6 +33,10 @@ from services.messaging.records.ledger import (
     subject_of_case,
 )
 
+UNIT: Final = "unit"
+OPERATIONS_CENTRE: Final = "operations"
+"""The roles in which people act."""
+
 
 class About(StrEnum):
     """What is decided, or asked for."""
@@ -39,6 +46,10 @@ class About(StrEnum):
     EXTENSION = "extension"
     WITHDRAWAL = "withdrawal"
     """An earlier decision is struck out."""
+    ASSIGNMENT = "assignment"
+    """A unit is to answer (交办)."""
+    CIRCULAR = "circular"
+    """Whether a 通报 that was proposed is issued."""
 
 
 class Matter(NamedTuple):
@@ -79,7 +90,7 @@ class Decision(NamedTuple):
     matter: Matter
     about: About
     decision: str
-    """`accepted`, `rejected`, `granted`, `refused` or `withdrawn`."""
+    """`accepted`, `rejected`, `granted`, `refused`, `withdrawn`, `assigned`, `issued` or `not_issued`."""
     by: str
     """Who has decided: an office or a number of the staff."""
     type: str = ""
@@ -88,19 +99,25 @@ class Decision(NamedTuple):
     withdraws: int | None = None
     again: int | None = None
     """Of the decision that this one repeats, and whose event is sent again."""
+    to: str = ""
+    """Of an assignment: the unit."""
+    step: int | None = None
+    """Of a 通报: number of the record by which it was proposed."""
+    texts: Mapping[str, str] = {}
+    """Name → salted hash of a text that was written to it."""
 
     def request(self, id: str, writer: str, seen: int) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
-        body = {**self.matter.checked().fields(), "about": self.about.value, "decision": self.decision, "by": self.by}
+        named = {"about": self.about.value, "decision": self.decision, "by": self.by, "role": OPERATIONS_CENTRE}
+        body = {**self.matter.checked().fields(), **named}
         if self.type:
             body |= {"type": self.type, "data": dict(self.data)}
-        claims: tuple[str, ...] = ()
-        if self.withdraws is not None:
-            body["withdraws"] = self.withdraws
-            claims = (f"withdrawn/{self.withdraws}",)
-        if self.again is not None:
-            body["again"] = self.again
-        return Request(id, Kind.DECIDED, writer, self.matter.subject, claims=claims, seen=seen, body=body)
+        more = {"withdraws": self.withdraws, "again": self.again, "to": self.to or None, "step": self.step}
+        body |= {name: value for name, value in more.items() if value is not None}
+        of_one = (("withdrawn", self.withdraws), ("circular", self.step))
+        claims = tuple(f"{what}/{number}" for what, number in of_one if number is not None)
+        subject = self.matter.subject
+        return Request(id, Kind.DECIDED, writer, subject, "", claims, seen=seen, body=body, texts=self.texts)
 
     @classmethod
     def read(cls, record: LedgerRecord) -> Self:
@@ -110,7 +127,6 @@ class Decision(NamedTuple):
             about = About(text(body, "about"))
         except ValueError:
             raise Unreadable("it is about nothing that is known") from None
-        withdraws = body.get("withdraws")
         return cls(
             matter=Matter.read(body),
             about=about,
@@ -118,7 +134,10 @@ class Decision(NamedTuple):
             by=text(body, "by", ""),
             type=text(body, "type", ""),
             data=_data(body),
-            withdraws=None if withdraws is None else whole(body, "withdraws"),
+            withdraws=_number(body, "withdraws"),
+            to=text(body, "to", ""),
+            step=_number(body, "step"),
+            texts=record.request.texts,
         )
 
 
@@ -132,14 +151,17 @@ class Statement(NamedTuple):
     by: str
     more: Mapping[str, Any] = {}
     """What else the kind has."""
-    text: str = ""
-    """Salted hash of what the unit says in words; empty: nothing."""
+    texts: Mapping[str, str] = {}
+    """Name → salted hash of a text that was written to it."""
 
     def request(self, id: str, writer: str) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
-        body = {**self.matter.checked().fields(), "by": self.by, **self.more}
-        texts = {"text": self.text} if self.text else {}
-        return Request(id, self.kind, writer, self.matter.subject, unit=self.unit, body=body, texts=texts)
+        body = {**self.matter.checked().fields(), "by": self.by, "role": UNIT, **self.more}
+        return Request(id, self.kind, writer, self.matter.subject, self.unit, body=body, texts=self.texts)
+
+
+def _number(body: Mapping[str, Any], name: str) -> int | None:
+    return whole(body, name) if body.get(name) is not None else None
 
 
 def _data(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,18 +1,21 @@
 """What each decision of the operations centre becomes: a record of the ledger, and the event that follows from it.
 
-It knows no broker and no terminal.
+It knows no broker, no terminal and no page.
 """
 
-from services.cli.case_matters import Shown
-from services.cli.failure import INPUT_HAS_ERRORS, Failure
-from services.domain.intake.facts import FactType
+from collections.abc import Collection
+
+from services.acting.matters import Shown
+from services.acting.refused import ActRefused
+from services.domain.intake.facts import FactType, case_key
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import CasePromise, Strength, id_of
+from services.domain.plan.plan import CasePromise, Plan, Strength, SupervisionStep, id_of
 from services.domain.time.limits import Limit
-from services.messaging.records.decisions import About, Decision, event_of, sent_again_by, struck_out
+from services.messaging.records.decisions import About, Decision, Matter, event_of, sent_again_by, struck_out
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
+from services.messaging.records.steps import RecordedStep
 
 CONFIRMED = FactType.CASE_CONFIRMED.event_type
 JUSTIFIED = FactType.CASE_JUSTIFIED.event_type
@@ -20,12 +23,12 @@ EXTENDED = FactType.CASE_EXTENDED.event_type
 
 
 def on_late_entry(shown: Shown, accepts: bool, by: str) -> Decision:
-    """Confirm a late entry, or reject it. Failure where there is none, and none was ever decided on."""
+    """Confirm a late entry, or reject it. ActRefused where there is none, and none was ever decided on."""
     decided = [fact for fact in shown.facts if fact.type == FactType.CASE_CONFIRMED]
     if shown.judgement.outcome is not Outcome.LATE_ENTRY and not decided:
-        raise Failure(
+        raise ActRefused(
+            f"该办件在 {shown.matter.kpi} 下没有待认定的补录",
             f"{shown.matter.kpi} has no late entry in this case: the verdict is {shown.judgement.outcome}",
-            INPUT_HAS_ERRORS,
         )
     word = "accepted" if accepts else "rejected"
     data = {"kpi": id_of(shown.matter.kpi), "decision": word, **shown.about()}
@@ -33,11 +36,12 @@ def on_late_entry(shown: Shown, accepts: bool, by: str) -> Decision:
 
 
 def on_reason(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
-    """Accept a reason for a miss, or reject it. Failure where the promise knows none."""
+    """Accept a reason for a miss, or reject it. ActRefused where the promise knows none."""
     promise = judge.kinds[shown.matter.kpi].promise
     if not isinstance(promise, CasePromise) or promise.strength is not Strength.SOFT:
-        raise Failure(
-            f"{shown.matter.kpi} knows no accepted reasons: only soft promises (原则上) do (rule 10)", INPUT_HAS_ERRORS
+        raise ActRefused(
+            f"{shown.matter.kpi} 不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
+            f"{shown.matter.kpi} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
         )
     word = "accepted" if accepts else "rejected"
     data = {"kpi": promise.id, "decision": word, **shown.about()}
@@ -56,36 +60,77 @@ def _given_reason(shown: Shown, promise: str) -> str:
 
 
 def on_extension(shown: Shown, grant: Limit | None, by: str) -> Decision:
-    """Grant an extension, or refuse it. Failure where none can be granted."""
+    """Grant an extension, or refuse it. ActRefused where none can be granted."""
     if grant is None:
         return Decision(shown.matter, About.EXTENSION, "refused", by)
     if shown.period is not None or not shown.is_latest:
-        raise Failure("an extension is granted in the last cycle of a case only", INPUT_HAS_ERRORS)
+        raise ActRefused("只能在办件的最后一轮准予延期", "an extension is granted in the last cycle of a case only")
     data = {"limit": grant.model_dump(mode="json"), "authority": by}
     return Decision(shown.matter, About.EXTENSION, "granted", by, EXTENDED, data)
 
 
 def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
-    """Strike out an earlier decision. Failure where the record is none, or has no event."""
+    """Strike out an earlier decision. ActRefused where the record is none, or has no event."""
     number = record.number
     if record.request.kind is not Kind.DECIDED or not _has_event(record):
-        raise Failure(f"record {number} is no decision that has an event: nothing can be withdrawn", INPUT_HAS_ERRORS)
+        raise ActRefused(
+            f"第{number}号记录不是可以撤销的决定",
+            f"record {number} is no decision that has an event: nothing can be withdrawn",
+        )
     earlier = Decision.read(record)
     if earlier.about is About.WITHDRAWAL:
-        raise Failure(f"record {number} is a withdrawal: decide again instead", INPUT_HAS_ERRORS)
+        raise ActRefused(
+            f"第{number}号记录本身是撤销：请重新作出决定", f"record {number} is a withdrawal: decide again instead"
+        )
     event_type, data = struck_out(number)
     return Decision(earlier.matter, About.WITHDRAWAL, "withdrawn", by, event_type, data, number)
 
 
 def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str) -> Decision:
-    """Let the event of a decision be sent again. Failure unless the gateway has refused it. `outcome`: the latest."""
+    """Let the event of a decision be sent again. ActRefused unless the gateway has refused it.
+
+    `outcome`: the latest."""
     number = record.number
     is_refused = outcome is not None and outcome.request.kind is Kind.NOT_IN_FORCE
     if not is_refused or sent_again_by(record) is not None or not _has_event(record):
-        raise Failure(f"record {number} is no decision that the gateway has refused: nothing is sent again",
-                      INPUT_HAS_ERRORS)  # fmt: skip
+        raise ActRefused(
+            f"第{number}号记录不是被网关拒收的决定：没有可以重新送达的",
+            f"record {number} is no decision that the gateway has refused: nothing is sent again",
+        )
     earlier = Decision.read(record)
     return Decision(earlier.matter, earlier.about, earlier.decision, by, again=number)
+
+
+def on_assignment(shown: Shown, unit: str, by: str, plan: Plan) -> Decision:
+    """Let a unit answer for a case (交办), beside the one that holds it. ActRefused where the plan has no such unit."""
+    if unit not in plan.units:
+        raise ActRefused("请在列表中选择单位", "choose a unit of the list", "to")
+    return Decision(shown.matter, About.ASSIGNMENT, "assigned", by, to=unit)
+
+
+def on_circular(record: LedgerRecord, issues: bool, by: str) -> Decision:
+    """Issue a 通报 that was proposed, or do not. ActRefused where the record proposes none."""
+    number = record.number
+    try:
+        step = RecordedStep.read(record.request) if record.request.kind is Kind.STEP else None
+    except Unreadable:
+        step = None
+    if step is None or step.step is not SupervisionStep.CIRCULAR:
+        raise ActRefused(f"第{number}号记录没有提出通报", f"record {number} proposes no circular")
+    owner, _, subject = step.key.case.partition(" ")
+    matter = Matter(step.key.kpi, case_key(owner, subject), step.key.cycle)
+    return Decision(matter, About.CIRCULAR, "issued" if issues else "not_issued", by, step=number)
+
+
+def may_decide(units: Collection[str], concerned: Collection[str]) -> None:
+    """ActRefused where a decider belongs to a unit that a decision concerns (回避)."""
+    own = sorted(set(units) & set(concerned))
+    if own:
+        named = ", ".join(own)
+        raise ActRefused(
+            f"您的账号属于 {named}，不能就本单位的事项作出决定：请由其他人员决定",
+            f"your account belongs to {named}: nobody decides for their own unit; let somebody else decide",
+        )
 
 
 def _has_event(record: LedgerRecord) -> bool:
@@ -111,5 +156,8 @@ _EFFECTS = {
     (About.REASON, "rejected"): "理由不成立：亮红牌 / the reason is rejected: a red card, once the limit has passed",
     (About.EXTENSION, "granted"): "准予延期：自本决定记录之时起生效 / the extension counts from its record on",
     (About.EXTENSION, "refused"): "不予延期 / the limit stays",
+    (About.ASSIGNMENT, "assigned"): "交办：该单位可以答复 / the unit may answer",
+    (About.CIRCULAR, "issued"): "印发通报 / the circular is issued",
+    (About.CIRCULAR, "not_issued"): "不予通报 / no circular is issued",
     (About.WITHDRAWAL, "withdrawn"): "撤销原决定：视同未作出 / the earlier decision is struck out",
 }

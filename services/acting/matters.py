@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from services.acting.refused import ActRefused, ActUnclear
 from services.casebook.casebook import CaseAccount, Casebook
 from services.catalog.words.names import names_for
 from services.catalog.words.unit_names import unit_title
-from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.domain.intake.events import text_of
 from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import Judge
@@ -39,6 +39,11 @@ class Shown(NamedTuple):
     """The unit that holds the case."""
 
     @property
+    def name(self) -> str:
+        """Of the case, as people write it."""
+        return case_name(self.matter.case_key)
+
+    @property
     def cycle(self) -> str:
         """As people write it: `2`, or of a duty or a figure its month."""
         return str(self.matter.cycle) if self.period is None else self.period[1]
@@ -60,17 +65,24 @@ def the_account(book: Casebook, case: str) -> tuple[str, Explanation]:
     """The key and the explanation of the one case of that name."""
     accounts = book.case(case)
     if not accounts:
-        raise Failure(f"no case {case!r}: look for a slip in its name", INPUT_HAS_ERRORS)
+        raise ActRefused(f"没有办件 {case!r}：请核对编号", f"no case {case!r}: look for a slip in its name", "case")
     if len(accounts) > 1:
         names = "\n".join(f"  {case_name(each.case_key)!r}" for each in accounts)
-        raise Failure(f"several sources have a case {case!r}: write one of\n{names}", WRONG_USAGE)
+        raise ActUnclear(
+            f"多个来源都有办件 {case!r}，请写明其一：\n{names}",
+            f"several sources have a case {case!r}: write one of\n{names}",
+            "case",
+        )
     return accounts[0].case_key, _explanation(accounts[0], case)
 
 
 def _explanation(account: CaseAccount, case: str) -> Explanation:
     if account.explanation is None:
         why = account.quarantined or "all events about it were refused"
-        raise Failure(f"{case!r} cannot be judged: {why}: nothing can be decided on it", INPUT_HAS_ERRORS)
+        raise ActRefused(
+            f"{case!r} 无法评价（{why}），不能作出决定",
+            f"{case!r} cannot be judged: {why}: nothing can be decided on it",
+        )
     return account.explanation
 
 
@@ -108,7 +120,7 @@ def _number(period: str) -> int:
 
 
 class Named(NamedTuple):
-    """How a matter is named on the command line."""
+    """How people name a matter."""
 
     case: str
     promise: str
@@ -116,16 +128,25 @@ class Named(NamedTuple):
     """`2`; of a duty or a figure `2021-10`; None: the last cycle, or the one month that there is."""
 
     def among(self, matters: Sequence[Shown]) -> Shown:
-        """The one that is meant. Failure where there is none, or several."""
+        """The one that is meant. ActRefused where there is none, or several."""
         of_promise = [each for each in matters if each.matter.kpi == self.promise]
         if not of_promise:
             known = ", ".join(dict.fromkeys(each.matter.kpi for each in matters)) or "none"
-            raise Failure(f"{self.case!r}: {self.promise} says nothing of it; what does: {known}", INPUT_HAS_ERRORS)
+            raise ActRefused(
+                f"{self.case!r}：{self.promise} 不适用于该办件；适用的有：{known}",
+                f"{self.case!r}: {self.promise} says nothing of it; what does: {known}",
+                "promise",
+            )
         if self.cycle is None and (of_promise[0].period is None or len(of_promise) == 1):
             return of_promise[-1]
         found = {each.cycle: each for each in of_promise}
         if self.cycle not in found:
-            raise Failure(f"{self.case!r}: write --cycle with one of: {', '.join(found)}", WRONG_USAGE)
+            cycles = ", ".join(found)
+            raise ActUnclear(
+                f"{self.case!r}：轮次请写其一：{cycles}",
+                f"{self.case!r}: write --cycle with one of: {cycles}",
+                "cycle",
+            )
         return found[self.cycle]
 
 

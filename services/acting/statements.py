@@ -1,0 +1,114 @@
+"""What each statement of a unit becomes: 签收 acknowledge, 回告 reply, 说明理由 justify, 申请延期 ask for an extension.
+
+It knows no broker, no terminal and no page.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from services.acting.matters import Shown
+from services.acting.refused import ActRefused, ActUnclear
+from services.domain.intake.facts import FactType
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import CasePromise, Strength, id_of
+from services.domain.time.limits import Limit
+from services.messaging.records.decisions import About, Statement
+from services.messaging.records.ledger import Kind
+
+JUSTIFIED = FactType.CASE_JUSTIFIED.event_type
+
+
+class Speaker(NamedTuple):
+    """Who says something, for which unit."""
+
+    unit: str
+    by: str
+    """An account, an office, or a number of the staff; no name."""
+    texts: Mapping[str, str] = {}
+    """Name → salted hash of a text that was written to it."""
+
+
+def may_answer(shown: Shown, unit: str, assigned: Collection[str] = ()) -> None:
+    """ActRefused unless the case is the unit's. `assigned`: units to which the operations centre has assigned it."""
+    own = [shown.judgement.unit, shown.holder, *assigned]
+    if unit not in own:
+        held = " or ".join(dict.fromkeys(own))
+        case = shown.name
+        raise ActRefused(f"{case!r} 不是 {unit} 的办件：可以答复的是 {held}",
+                         f"{case!r} is not a case of {unit}: {held} may answer")  # fmt: skip
+
+
+def acknowledgement(shown: Shown, speaker: Speaker, until: date | None = None) -> Statement:
+    """The unit has read the card (签收). `until`: the last day on which that holds; None: until the card changes."""
+    more = {} if until is None else {"until": until.isoformat()}
+    return _said(Kind.ACKNOWLEDGED, shown, speaker, more)
+
+
+def reply(shown: Shown, speaker: Speaker, until: date | None = None) -> Statement:
+    """What the unit does about the case (回告). `until`: the day by which it will be completed."""
+    return _said(Kind.REPLIED, shown, speaker, {} if until is None else {"until": until.isoformat()})
+
+
+def justification(shown: Shown, speaker: Speaker, code: str | None, judge: Judge) -> Statement:
+    """A reason for missing a soft promise (说明理由): it counts as given from its record on. ActRefused where
+    the promise knows no reasons, or the plan not this one."""
+    if not takes_reasons(shown, judge):
+        kpi = shown.matter.kpi
+        raise ActRefused(f"{kpi} 不接受理由：只有“原则上”的承诺可以说明理由",
+                         f"{kpi} knows no reasons: only soft promises (原则上) do")  # fmt: skip
+    coded = _coded(code, judge)
+    data = {"kpi": id_of(shown.matter.kpi), "decision": "requested", "cycle": shown.matter.cycle, **coded}
+    more = {"about": About.REASON.value, **coded, "type": JUSTIFIED, "data": data}
+    return _said(Kind.ASKED, shown, speaker, more)
+
+
+def takes_reasons(shown: Shown, judge: Judge) -> bool:
+    """Whether a reason for missing the promise may be given."""
+    promise = judge.kinds[shown.matter.kpi].promise
+    return isinstance(promise, CasePromise) and promise.strength is Strength.SOFT
+
+
+def extension_request(shown: Shown, speaker: Speaker, limit: Limit, code: str | None, judge: Judge) -> Statement:
+    """A request for an extension (申请延期). It is none until the operations centre has granted it."""
+    more = {"about": About.EXTENSION.value, "limit": limit.model_dump(mode="json"), **_coded(code, judge)}
+    return _said(Kind.ASKED, shown, speaker, more)
+
+
+def _coded(code: str | None, judge: Judge) -> dict[str, str]:
+    """The code of a reason, if one is given. ActRefused for one that the plan does not have."""
+    known = judge.plan.head.reasons
+    if code is not None and known and code not in known:
+        listed = ", ".join(sorted(known))
+        raise ActRefused(
+            f"方案没有理由 {code!r}：有 {listed}", f"the plan has no reason {code!r}: it has {listed}", "reason"
+        )
+    return {} if code is None else {"reason": code}
+
+
+def _said(kind: Kind, shown: Shown, speaker: Speaker, more: Mapping[str, Any]) -> Statement:
+    return Statement(kind, shown.matter, speaker.unit, speaker.by, more, speaker.texts)
+
+
+def day_of(text: str, field: str = "until") -> date:
+    """A day as people write it: 2021-10-11. Raises ActUnclear."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ActUnclear(f"{text!r} 不是日期：请写成 2021-10-11", f"{text!r} is no day: write it as 2021-10-11",
+                         field) from None  # fmt: skip
+
+
+def limit_of(text: str, field: str = "limit") -> Limit:
+    """A limit as people write it: `5 working_days`. Raises ActUnclear."""
+    amount, _, unit = text.strip().partition(" ")
+    try:
+        return Limit.model_validate({"amount": int(amount), "unit": unit.strip()})
+    except (ValueError, ValidationError):
+        raise ActUnclear(
+            f"{text!r} 不是期限：请写数字和单位（working_days 等）",
+            f"{text!r} is no limit: write a number and working_days, calendar_days, working_minutes, minutes or months",
+            field,
+        ) from None

@@ -1,0 +1,173 @@
+"""What stands in the ledger now: what waits for a decision, what is not in force, and the 通报 that were proposed.
+
+It is kept in memory, and grows by what the index has more at each question. Any thread may ask.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+from services.domain.plan.plan import SupervisionStep
+from services.ledger.records import LedgerRecords
+from services.messaging.records.decisions import About, Matter, decision_of_outcome, sent_again_by
+from services.messaging.records.fields import Unreadable, text
+from services.messaging.records.ledger import Kind, LedgerRecord
+from services.messaging.records.steps import RecordedStep
+
+_KINDS: Final = (Kind.STEP, Kind.ASKED, Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
+_AT_ONCE: Final = 2_000
+_ASKED_FOR: Final = (About.REASON, About.EXTENSION)
+
+
+class Waiting(NamedTuple):
+    """Something on which the operations centre is to decide."""
+
+    about: About
+    record: LedgerRecord
+    """Since when it waits, and what for."""
+
+    @property
+    def matter(self) -> Matter:
+        """Raises Unreadable."""
+        return Matter.read(self.record.request.body)
+
+
+class Circular(NamedTuple):
+    """A 通报 that was proposed."""
+
+    proposal: LedgerRecord
+    step: RecordedStep
+    decision: LedgerRecord | None
+    """None: nobody has decided on it."""
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether it was issued."""
+        return self.decision is not None and self.decision.request.body.get("decision") == "issued"
+
+
+class Standing:
+    """Grows record by record. Not thread-safe: `Stands` is."""
+
+    def __init__(self) -> None:
+        self.circulars: dict[int, Circular] = {}
+        """Number of the proposal → it."""
+        self.refused: dict[int, LedgerRecord] = {}
+        """Number of a decision → the record that says why the gateway refuses its event."""
+        self._asked: dict[tuple[str, str], LedgerRecord] = {}
+        self._answered: dict[int, tuple[tuple[str, str], LedgerRecord]] = {}
+        """Number of a decision → the request that it answered, for a withdrawal."""
+        self._late_decided: dict[str, int] = {}
+        """Subject → number of the latest decision on its late entry."""
+        self.assigned: dict[str, frozenset[str]] = {}
+        """Key of a case → the units to which it is assigned."""
+        self.number = 0
+        """Of the latest record that was taken."""
+
+    def take(self, record: LedgerRecord) -> None:
+        """The next record."""
+        self.number = record.number
+        match record.request.kind:
+            case Kind.ASKED:
+                self._asked.setdefault(_key(record), record)
+            case Kind.STEP:
+                self._propose(record)
+            case Kind.DECIDED:
+                self._decide(record)
+            case Kind.IN_FORCE | Kind.NOT_IN_FORCE:
+                self._note_outcome(record)
+
+    def _propose(self, record: LedgerRecord) -> None:
+        try:
+            step = RecordedStep.read(record.request)
+        except Unreadable:
+            return
+        if step.step is SupervisionStep.CIRCULAR:
+            self.circulars[record.number] = Circular(record, step, None)
+
+    def _decide(self, record: LedgerRecord) -> None:
+        body = record.request.body
+        about = body.get("about")
+        if about == About.WITHDRAWAL:
+            self._withdraw(body.get("withdraws"))
+        elif about == About.CIRCULAR:
+            self._decide_on_circular(record)
+        elif about == About.ASSIGNMENT:
+            self._assign(body)
+        elif about == About.LATE_ENTRY:
+            self._late_decided[record.request.subject] = record.number
+        elif sent_again_by(record) is None and (asked := self._asked.pop(_key(record), None)) is not None:
+            self._answered[record.number] = _key(record), asked
+
+    def _assign(self, body: Mapping[str, Any]) -> None:
+        with suppress(Unreadable):
+            key = Matter.read(body).case_key
+            self.assigned[key] = self.assigned.get(key, frozenset()) | {text(body, "to")}
+
+    def _withdraw(self, number: object) -> None:
+        if type(number) is not int:
+            return
+        self.refused.pop(number, None)
+        key, asked = self._answered.pop(number, (None, None))
+        if key is not None and asked is not None:
+            self._asked.setdefault(key, asked)
+        self._late_decided = {subject: at for subject, at in self._late_decided.items() if at != number}
+
+    def _decide_on_circular(self, record: LedgerRecord) -> None:
+        number = record.request.body.get("step")
+        proposed = self.circulars.get(number) if type(number) is int else None
+        if proposed is not None:
+            self.circulars[proposed.proposal.number] = proposed._replace(decision=record)
+
+    def _note_outcome(self, record: LedgerRecord) -> None:
+        decision = decision_of_outcome(record)
+        if decision is None:
+            return
+        if record.request.kind is Kind.IN_FORCE:
+            self.refused.pop(decision, None)
+        else:
+            self.refused[decision] = record
+
+    def waiting(self, late_entries: Iterable[LedgerRecord]) -> list[Waiting]:
+        """What waits, the oldest first. `late_entries`: the records of the misses that a late entry would undo."""
+        found = [Waiting(About(about), record) for (_, about), record in self._asked.items() if about in _ASKED_FOR]
+        for record in late_entries:
+            if self._late_decided.get(record.request.subject, 0) < record.number:
+                found.append(Waiting(About.LATE_ENTRY, record))
+        return sorted(found, key=lambda one: one.record.number)
+
+
+def _key(record: LedgerRecord) -> tuple[str, str]:
+    return record.request.subject, str(record.request.body.get("about", ""))
+
+
+class Stands:
+    """What stands now, for all threads of a process."""
+
+    def __init__(self, records: LedgerRecords) -> None:
+        self._records = records
+        self._lock = threading.Lock()
+        self._standing = Standing()
+
+    @contextmanager
+    def now(self) -> Iterator[Standing]:
+        """What stands, read up to now; nobody else reads on meanwhile. Raises LedgerUnavailable."""
+        with self._lock:
+            if self._records.number() < self._standing.number:  # an index that was built anew has not come so far yet
+                self._standing = Standing()
+            while records := self._records.after(self._standing.number, _KINDS, _AT_ONCE):
+                for record in records:
+                    self._standing.take(record)
+            yield self._standing
+
+    def assigned(self, case_key: str) -> frozenset[str]:
+        """The units to which the operations centre has assigned a case."""
+        with self.now() as standing:
+            return standing.assigned.get(case_key, frozenset())
+
+    def waiting(self) -> Sequence[Waiting]:
+        """What waits for a decision, the oldest first."""
+        late = self._records.late_entries()
+        with self.now() as standing:
+            return standing.waiting(late)
