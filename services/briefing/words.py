@@ -83,7 +83,7 @@ def lines_of(plan: Plan, span: Span, language: Language) -> tuple[str, ...]:
     days, office = days_of(span.first, span.last, language), language.of(plan.head.supervision.office)
     last = day_of(span.last, language)
     if language is Language.ZH:
-        return (f"统计期：{days}　数据截至：{last}24时（北京时间以方案时区为准）", office)
+        return (f"统计期：{days}　数据截至：{last}24时", office)
     return (f"Period: {days}. As of the end of {last} ({plan.head.timezone})", office)
 
 
@@ -95,3 +95,8 @@ def moment_of(written: str, language: Language) -> str:
     if language is Language.ZH:
         return f"{day}24时" if midnight else f"{day}{at.hour}时{at.minute}分"
     return f"{day}, 24:00" if midnight else f"{day}, {at:%H:%M}"
+
+
+def is_end_of_month(day: int) -> bool:
+    """Whether a day is the last one of its month."""
+    return date.fromordinal(day + 1).day == 1
