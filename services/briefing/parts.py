@@ -5,11 +5,14 @@ from decimal import Decimal
 
 from services.briefing.district import Standing
 from services.briefing.model import Cell, Form, Language, Number, State
-from services.catalog.words.wording import SIGNS, state_name
+from services.catalog.words.wording import state_name
 from services.domain.plan.plan import Promise
 from services.domain.results.published import State as PromiseState
 from services.domain.results.published import ValueRow
 from services.figures.shown import NOTHING, is_share, row_key, shown
+
+FAILED = "denominator-numerator"
+"""In the place of a column: the difference of two."""
 
 
 def figure(row: ValueRow, column: str, promise: Promise) -> Number | str:
@@ -31,17 +34,25 @@ def counted(standings: Iterable[Standing]) -> Number:
     return Number(str(len(rows)), Decimal(len(rows)), rows, "counted")
 
 
+def failed(row: ValueRow) -> Number | None:
+    """How many do not keep the promise; None where that is no number of cases, or nobody fails."""
+    if not row.numerator.isdigit() or not row.denominator.isdigit() or row.numerator == row.denominator:
+        return None
+    number = Decimal(row.denominator) - Decimal(row.numerator)
+    return Number(str(number), number, (row_key(row),), FAILED)
+
+
 def amount(number: int, of: str) -> Number:
     """A number that is no figure of a promise. `of`: what it counts, `cards` or `ledger`."""
     return Number(str(number), Decimal(number), (), of)
 
 
 def state(row: ValueRow, promise: Promise, language: Language) -> State:
-    """The state of a row, with its sign."""
+    """The state of a row. Words say it, so that it needs no sign beside its colour."""
     known = PromiseState(row.state)
     name = state_name(known, row.provisional_n, never_red=promise.is_never_red)
     colour = "effort" if promise.is_never_red and known is PromiseState.MISSED else known.value
-    return State(f"{SIGNS[known]} {language.of(name)}", colour, row_key(row))
+    return State(language.of(name), colour, row_key(row))
 
 
 def joined(cells: Iterable[Cell], between: str) -> Cell:

@@ -11,13 +11,14 @@ from typing import Final, NamedTuple
 
 from pypdf import PdfReader
 
+from services.briefing.fit import Room, fitted
 from services.briefing.html_page import html_of
-from services.briefing.model import Briefing, Most
+from services.briefing.model import Briefing
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """Names under which one is found on the PATH."""
-PAGES: Final = 2
 _SECONDS: Final = 120.0
+_TRIES: Final = 12
 _INSTALL: Final = "On Debian and Ubuntu: apt-get install chromium fonts-noto-cjk"
 
 
@@ -33,26 +34,37 @@ class Printed(NamedTuple):
     pdf: bytes
 
 
-def fitted(briefing: Briefing) -> Printed:
+def print_fitted(briefing: Briefing) -> Printed:
     """The briefing with as many rows as two pages hold, and its PDF. Raises CannotPrint."""
-    most = Most()
-    while True:
-        cut = briefing.cut(most)
-        pdf = _printed(html_of(cut))
-        pages = len(PdfReader(io.BytesIO(pdf)).pages)
-        if pages <= PAGES:
+    room = Room()
+    for _ in range(_TRIES):
+        cut = fitted(briefing, room)
+        pdf, pages = _print(cut)
+        if pages == (1, 1):
             _check_letters(pdf, briefing.title)
             return Printed(cut, pdf)
-        if most == most.less:
-            raise CannotPrint(f"the briefing has {pages} pages even with one row a section: shorten titles of the plan")
-        most = most.less
+        room = room.less(pages[0] > 1, pages[1] > 1)
+    raise CannotPrint(f"the briefing has {sum(pages)} pages even with one row a table: shorten titles of the plan")
+
+
+def _print(briefing: Briefing) -> tuple[bytes, tuple[int, int]]:
+    """The PDF, and how many pages each of the two pages takes. Raises CannotPrint."""
+    pdf = _printed(html_of(briefing))
+    texts = [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]
+    heading = _letters(briefing.second[0].title)
+    first = next((number for number, text in enumerate(texts) if heading in _letters(text)), len(texts))
+    return pdf, (first, len(texts) - first)
+
+
+def _letters(text: str) -> str:
+    """Without blanks. A letter of a PDF may come back as the radical that looks the same."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def _check_letters(pdf: bytes, title: str) -> None:
     """Raises CannotPrint where the browser had no letters for the title: boxes would be printed."""
     text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
-    # a letter may come back as the radical that looks the same
-    if not set(title.replace(" ", "")) <= set(unicodedata.normalize("NFKC", text)) | set(text):
+    if not set(_letters(title)) <= set(_letters(text)):
         raise CannotPrint(f"no font on this machine has the Chinese letters of the briefing. {_INSTALL}")
 
 

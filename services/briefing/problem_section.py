@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 
 from services.briefing import words
 from services.briefing.district import District, Standing
 from services.briefing.model import Cell, Language, Section
-from services.briefing.parts import figure, joined
+from services.briefing.parts import failed, figure, joined
 from services.briefing.state_sections import leads_of, name_of, unit_of
 from services.catalog.words.all_kinds import words_of
 from services.catalog.words.names import names_for
@@ -68,40 +67,49 @@ def _where(one: Standing, district: District, language: Language) -> Cell:
 
 def _units(one: Standing, district: District, language: Language) -> Iterator[Cell]:
     """The units with cases that are open and late; else those whose cases failed."""
-    rows, column = district.of_units(one.promise), "open_overdue"
+    rows = district.of_units(one.promise)
     late = sorted((row for row in rows if int(row.open_overdue or 0)), key=lambda row: -int(row.open_overdue))
-    failed = sorted((row for row in rows if _failed(row)), key=lambda row: -_failed(row))
-    for row in islice(late, _UNITS):
-        unit, number = unit_of(row.unit, district, language), figure(row, column, one.promise)
-        yield (f"{unit}超期未办结", number, "件") if language is Language.ZH else (f"{unit}: ", number, " open overdue")
-    for row in islice(failed if not late else (), _UNITS):
-        yield (f"{unit_of(row.unit, district, language)} ", *_kept(row, one.promise))
+    if late:
+        for row in late[:_UNITS]:
+            unit, overdue = unit_of(row.unit, district, language), figure(row, "open_overdue", one.promise)
+            yield _in(language, (f"{unit}超期未办结", overdue, "件"), (f"{unit}: ", overdue, " open overdue"))
+        return
+    failing = [(row.unit, number) for row in rows if (number := failed(row)) is not None]
+    for id, number in sorted(failing, key=lambda one: -one[1].amount)[:_UNITS]:
+        unit, counter = unit_of(id, district, language), _COUNTERS[one.promise.about]
+        yield _in(language, (unit, number, f"{counter}不符合"), (f"{unit}: ", number, " not kept"))
 
 
-def _failed(row: ValueRow) -> float:
-    """How many do not keep it."""
-    return float(row.denominator) - float(row.numerator) if row.numerator and row.denominator else 0.0
+def _in(language: Language, zh: Cell, en: Cell) -> Cell:
+    """The one that is in the language."""
+    return zh if language is Language.ZH else en
+
+
+_COUNTERS = {"case": "件", "entry": "项", "duty": "份", "figure": "件"}
+"""What a promise is about → how Chinese counts it."""
 
 
 def _nodes(one: Standing, district: District, language: Language) -> Iterator[Cell]:
     """The node in which red cards stand; else the one that takes longest, where the plan measures nodes."""
-    held = Counter(
-        card.node
-        for card in district.cards
-        if card.kpi == one.promise.id and card.level == Level.RED and not card.cleared_at and card.node != WHOLE
-    )
-    for node, _ in held.most_common(1):
-        name = language.of(names_for(one.promise, district.plan).node(node))
-        yield (f"卡在“{name}”环节",) if language is Language.ZH else (f"stuck in “{name}”",)
-    slowest = None if held else _slowest(one.promise, district)
+    held = _node_of_red_cards(one.promise, district)
+    if held:
+        name = names_for(one.promise, district.plan).node(held)
+        yield _in(language, (f"卡在“{name.zh}”环节",), (f"stuck in “{name.en}”",))
+        return
+    slowest = _slowest(one.promise, district)
     if slowest is not None:
         measured, row = slowest
-        title, unit = names_for(measured, district.plan).node(row.item), measure_title(measured.figure_unit)
+        name, unit = names_for(measured, district.plan).node(row.item), measure_title(measured.figure_unit)
         number = figure(row, "value", measured)
-        if language is Language.ZH:
-            yield (f"用时最长的环节为“{title.zh}”，平均", number, unit.zh)
-        else:
-            yield (f"the longest node is “{title.en}”, ", number, f" {unit.en} on average")
+        zh = (f"用时最长的环节为“{name.zh}”，平均", number, unit.zh)
+        yield _in(language, zh, (f"the longest node is “{name.en}”, ", number, f" {unit.en} on average"))
+
+
+def _node_of_red_cards(promise: Promise, district: District) -> str:
+    """The node in which most of its red cards stand; empty: in none."""
+    red = (card for card in district.cards if card.level == Level.RED and not card.cleared_at)
+    nodes = Counter(card.node for card in red if card.kpi == promise.id and card.node != WHOLE)
+    return nodes.most_common(1)[0][0] if nodes else ""
 
 
 def _slowest(promise: Promise, district: District) -> tuple[Promise, ValueRow] | None:
@@ -125,4 +133,4 @@ def _unreported(one: Standing, language: Language) -> Iterator[Cell]:
     """What cannot be judged, since the fact was not reported."""
     if int(one.row.unmeasured_n or 0):
         number = figure(one.row, "unmeasured_n", one.promise)
-        yield ("另有", number, "件未报送") if language is Language.ZH else (number, " not reported")
+        yield _in(language, ("另有", number, "件未报送"), (number, " not reported"))

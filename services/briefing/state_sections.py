@@ -7,7 +7,7 @@ from services.briefing.district import District, Standing
 from services.briefing.model import Cell, Language, Number, Section
 from services.briefing.parts import amount, counted, figure, joined, state
 from services.catalog.words.unit_names import unit_title
-from services.catalog.words.wording import SIGNS, STATE_NAMES
+from services.catalog.words.wording import STATE_NAMES
 from services.domain.results.published import WORST_FIRST, Level, State
 from services.domain.time.rfc3339 import read
 from services.figures.promises import promises_by_state
@@ -23,7 +23,7 @@ def overall(district: District, language: Language) -> Section:
     before, now = promises_by_state(then), promises_by_state(district.standings)
     rows = [
         (
-            (f"{SIGNS[each]} {language.of(STATE_NAMES[each])}",),
+            (language.of(STATE_NAMES[each]),),
             (counted(before.get(each, ())),),
             (counted(now.get(each, ())),),
         )
