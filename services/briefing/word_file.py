@@ -62,7 +62,7 @@ def _set_styles(paper: Paper) -> None:
         assert isinstance(style, ParagraphStyle)
         style.font.size, style.font.name = Pt(size), _FONT
         style.paragraph_format.space_before, style.paragraph_format.space_after = Pt(before), Pt(after)
-        style.paragraph_format.line_spacing = 1.0
+        style.paragraph_format.line_spacing = Pt(1.3 * size)  # exactly: fonts have lines of very different heights
         fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
         for script in ("w:eastAsia", "w:ascii", "w:hAnsi"):
             fonts.set(qn(script), _FONT)
