@@ -47,7 +47,7 @@ def due(district: District, language: Language) -> Section:
         headings=tuple(map(language.of, headings)) if found else (),
         widths=(14, 42, 32, 12),
         rows=tuple(_due_row(each, language) for each in found),
-        more=language.of(words.MORE),
+        more=language.of(words.MORE_OF_CASES),
     )
 
 
@@ -127,7 +127,7 @@ def answers(district: District, language: Language) -> Section:
             )
             for order, state in found
         ),
-        more=language.of(words.MORE),
+        more=language.of(words.MORE_OF_CASES),
     )
 
 

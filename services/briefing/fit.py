@@ -23,8 +23,6 @@ _WASTE: Final = 1.07
 """Lines end before their width does."""
 _NARROW: Final = 0.58
 """Of an em: Latin letters and digits."""
-_WEIGHTS: Final = {"problems": 2}
-"""Of the tables of a page that get more rows than others."""
 
 
 class Room(NamedTuple):
@@ -55,10 +53,10 @@ def _cut(sections: tuple[Section, ...], room: float) -> tuple[Section, ...]:
 
 
 def _turns(tables: Mapping[str, Section], taken: Mapping[str, int]) -> list[str]:
-    """The tables that have more rows, in the order in which they get the next one: that with the fewest for its
-    weight comes first."""
+    """The tables that have more rows, in the order in which they get the next one: that with the fewest comes
+    first."""
     waiting = [key for key, section in tables.items() if taken[key] < len(section.rows)]
-    return sorted(waiting, key=lambda key: taken[key] / _WEIGHTS.get(key, 1))
+    return sorted(waiting, key=lambda key: taken[key])
 
 
 def _height(section: Section, rows: int) -> float:

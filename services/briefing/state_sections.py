@@ -128,7 +128,7 @@ def _cards(district: District, language: Language) -> Cell:
     if language is Language.ZH:
         cells = [_level(title.zh, _counts(district, level), _CARDS_ZH) for level, title in said.items()]
         return (*joined(cells, "；"), "。")
-    cells = [_level(f"{title.en}s", _counts(district, level), _CARDS_EN) for level, title in said.items()]
+    cells = [_level(f"{title.en.capitalize()}s", _counts(district, level), _CARDS_EN) for level, title in said.items()]
     return (*joined(cells, "; "), ".")
 
 

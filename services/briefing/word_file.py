@@ -96,6 +96,8 @@ def _add_table(paper: Paper, section: Section) -> None:
             _write(paragraph, parts)
             if len(parts) == 1 and isinstance(parts[0], Number):
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    for column, width in zip(table.columns, section.widths, strict=True):
+        column.width = Mm(_WIDTH * width / 100)
     for one in table.rows:
         _set_widths(one.cells, section.widths)
 

@@ -33,6 +33,8 @@ CHECKPOINT = Title(zh="台账快照", en="Checkpoint of the ledger")
 METHOD = Title(zh="统计口径与附件", en="How it was counted, and the appendix")
 
 MORE = Title(zh="另有{}项，见附件。", en="And {} more: see the appendix.")
+MORE_OF_CASES = Title(zh="另有{}项未列出。", en="And {} more, which are not listed.")
+"""Of what is about cases: the appendix is about promises."""
 NONE = Title(zh="无。", en="None.")
 NO_LEDGER = Title(zh="编制时未取得台账，本节从略。", en="No ledger was at hand: this section is left out.")
 NO_CHECKPOINT = Title(zh="编制时未取得台账快照。", en="No checkpoint of the ledger was at hand.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.catalog.load.plan_folder import load_plan
-from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
+from services.cli.arguments import EventFiles, ForExcel, PlanFolder, Processes, chosen_plan
 from services.cli.checkpoint_file import latest_checkpoint
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
@@ -30,6 +30,7 @@ def report(
     ] = None,
     plan: PlanFolder = None,
     processes: Processes = None,
+    for_excel: ForExcel = False,
 ) -> None:
     """Write MONTH-ALL, of the district, and MONTH-UNIT for each unit that leads a promise, each as .html and .csv.
 
@@ -51,7 +52,7 @@ def report(
     named = {"ALL": reports.of_the_district(), **{unit: reports.of_unit(unit) for unit in reports.leads}}
     for name, each in named.items():
         write_page(out / f"{month}-{name}.html", each, read, as_of, checkpoint)
-        write_sheet(out / f"{month}-{name}.csv", each)
+        write_sheet(out / f"{month}-{name}.csv", each, for_excel=for_excel)
     say(f"{len(named)} reports written to {out}, of the district and of {len(named) - 1} lead units", err=True)
     end_with(done)
 
