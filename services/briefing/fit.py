@@ -62,8 +62,10 @@ def _turns(tables: Mapping[str, Section], taken: Mapping[str, int]) -> list[str]
 def _height(section: Section, rows: int) -> float:
     """Of a section with so many rows, and the line that says that there are more."""
     sentences = sum(_lines(cell, 100) * _LINE + _SENTENCE_EXTRA for cell in section.sentences)
-    headings = _cells_height(tuple((heading,) for heading in section.headings), section.widths)
-    table = headings + sum(_next_row(section, number) for number in range(rows)) if section.headings else 0.0
+    table = 0.0
+    if section.headings:
+        headings = _cells_height(tuple((heading,) for heading in section.headings), section.widths)
+        table = headings + sum(_next_row(section, number) for number in range(rows))
     return _HEADING + sentences + table + (_LINE + _SENTENCE_EXTRA if section.more else 0.0)
 
 

@@ -19,7 +19,7 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chro
 """Names under which one is found on the PATH."""
 _SECONDS: Final = 120.0
 _TRIES: Final = 12
-_INSTALL: Final = "On Debian and Ubuntu: apt-get install chromium fonts-noto-cjk"
+_INSTALL: Final = "On Debian and Ubuntu: apt-get install chromium fonts-wqy-microhei"
 
 
 class CannotPrint(Exception):

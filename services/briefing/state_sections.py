@@ -71,7 +71,7 @@ def changes(district: District, language: Language) -> Section:
         name=language.of(words.CHANGES),
         title=language.of(words.CHANGES),
         sentences=(_changed(changed, language), _cards(district, language)),
-        headings=tuple(map(language.of, headings)),
+        headings=tuple(map(language.of, headings)) if changed else (),
         widths=(40, 22, 19, 19),
         rows=tuple(_change(one, district, language) for one in changed),
         more=language.of(words.MORE),

@@ -290,6 +290,26 @@ def test_a_replay_with_a_report_writes_the_values_that_one_without_writes(
     assert (tmp_path / "report.html").read_bytes() == (folder / f"{MONTH}-ALL.html").read_bytes()
 
 
+def test_a_briefing_is_written_with_its_appendix_and_without_a_browser(
+    events: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    common = ("briefing", events, "--plan", PLAN, "--period", "month", "--until", "2021-10-31", "--out", out)
+    assert run(*common, "--format", "html,docx,xlsx", "--language", "en") in (0, 1)
+    names = {f"month-2021-10-31-{end}" for end in ("en.html", "en.docx", "en.xlsx", "appendix.html")}
+    assert {path.name for path in out.iterdir()} == names
+    appendix = (out / "month-2021-10-31-appendix.html").read_bytes()
+    assert appendix == (folder / f"{MONTH}-ALL.html").read_bytes(), "it is the report of the month"
+    assert "month-2021-10-31-appendix.html" in (out / "month-2021-10-31-en.html").read_text("utf-8")
+    capsys.readouterr()
+    for wrong, sentence in (
+        (("--format", "odt"), "write some of html,pdf,docx,xlsx"),
+        (("--until", "10-31"), "write it as 2021-10-31"),
+    ):
+        assert run(*common, *wrong) == 2
+        assert sentence in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("month", ["2021-13", "2021-1", "october", "1890-01", "2021-10-01"])
 def test_a_month_that_is_none_is_refused_with_what_would_be_right(
     month: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
