@@ -21,6 +21,9 @@ _LOOK_AGAIN_SECONDS = 2.0
 _ANSWER_MS = 10_000
 """How long a broker may take to answer at the start."""
 
+_RECONNECT_MS = 1_000
+"""A broker that is back is found within so long; the client's own limit is 30 seconds."""
+
 
 class Record(NamedTuple):
     """One record; a `value` of None removes its key."""
@@ -68,6 +71,7 @@ class TopicReader:
                 auto_offset_reset="earliest",
                 max_poll_records=5_000,
                 bootstrap_timeout_ms=_ANSWER_MS,
+                reconnect_backoff_max_ms=_RECONNECT_MS,
             )
         except KafkaError as error:
             raise BrokerUnavailable(no_broker(bootstrap)) from error

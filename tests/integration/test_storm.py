@@ -12,7 +12,7 @@ from tests.storm.storm import Plan, storm
 def test_after_a_storm_of_twelve_faults_everything_is_as_the_replay_has_it(tmp_path: Path) -> None:
     said: list[str] = []
     plan = Plan(
-        faults=12, seed=311, days=4, folder=tmp_path, cases_per_day=50, backlog_days=14, cases_workers=3, kpis_workers=1
+        faults=12, seed=311, days=4, folder=tmp_path, cases_per_day=45, backlog_days=14, cases_workers=3, kpis_workers=1
     )
     outcome = storm(plan, said.append)
     table = "\n".join([*said, *report.lines(outcome)])

@@ -88,15 +88,10 @@ def _differences(outcome: Outcome) -> Iterator[str]:
             yield f"  {what}: {one}"
         if len(found) > SHOWN:
             yield f"  {what}: and {len(found) - SHOWN:,} more"
-    if not did_enough(outcome):
+    if not outcome.did_enough:
         yield f"TOO LITTLE WORK: less than {ENOUGH_WORK:.0%} of what arrived was taken while the faults came"
-
-
-def did_enough(outcome: Outcome) -> bool:
-    """Whether the storm met a system at work."""
-    return outcome.arrived > 0 and outcome.taken >= ENOUGH_WORK * outcome.arrived
 
 
 def passed(outcome: Outcome) -> bool:
     """No difference, and not for want of work."""
-    return not outcome.wrong and did_enough(outcome)
+    return not outcome.wrong and outcome.did_enough

@@ -45,7 +45,10 @@ SETTLE_SECONDS = 600.0
 """How long after that the exporter and the notifier may take to show it: an end that the Alertmanager lost is reported
 after some minutes (services/notifier/lost_ends.py)."""
 ENOUGH_WORK = 0.5
-"""Of the events that arrived during the storm, the share that must have been taken before it ended."""
+"""Of the events that arrived during the storm, the share that must have been taken before it ended. A fault waits for
+it, so that the speed of a machine decides nothing."""
+PACE_SECONDS = 120.0
+"""How long a fault waits for that. A system that does not work by then is not at work."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,16 @@ class Outcome:
     def taken(self) -> int:
         """Events that were worked while it lasted."""
         return self.work[-1].taken - self.work[0].taken
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether less has been taken so far than must be in the end."""
+        return self.taken < ENOUGH_WORK * self.arrived
+
+    @property
+    def did_enough(self) -> bool:
+        """Whether the storm has met a system at work."""
+        return self.arrived > 0 and not self.is_behind
 
     @property
     def wrong(self) -> int:
@@ -179,6 +192,8 @@ class _System:
         self.guests: list[Part] = []
         self.work: Work | None = None
         self._over = threading.Event()
+        self._held = threading.Event()
+        """The plan's clock is to stand."""
         self._clockwork = threading.Thread(target=self._lead_clock, name="clock", daemon=True)
 
     def __enter__(self) -> "_System":
@@ -285,15 +300,26 @@ class _System:
         self._clockwork.start()
 
     def _lead_clock(self) -> None:
-        """Stops it at the end of the last day."""
+        """Stops it at the end of the last day, and while a fault waits for work."""
         kept = time.monotonic()
         while not self._over.wait(0.1):
+            if self._held.is_set() == bool(self.clock.speed):
+                self.clock.set(self.clock.now(), 0 if self._held.is_set() else self.speed)
             if self.clock.now() >= self.district.end - int(0.3e6 * self.speed):
                 break
             if time.monotonic() - kept > KEEP_SECONDS / 2:
                 self.clock.keep()
                 kept = time.monotonic()
         self.clock.set(self.district.end, 0)
+
+    @contextlib.contextmanager
+    def clock_held(self) -> Iterator[None]:
+        """The days do not pass meanwhile."""
+        self._held.set()
+        try:
+            yield
+        finally:
+            self._held.clear()
 
     # ---- the end -------------------------------------------------------------------------------------
     def calm(self) -> None:
@@ -322,6 +348,7 @@ def _strike(system: _System, outcome: Outcome) -> None:
     where = Field(system.supervisor, system.settings, system.guests)
     with _Poisoner(system) if system.plan.poison else contextlib.nullcontext() as poisoner:
         for planned in system.planned:
+            _wait_for_work(system, work, outcome)
             time.sleep(max(0.0, planned.moment - (time.monotonic() - system.began)))
             _one_fault(system, where, planned, outcome)
             outcome.work.append(work.count())
@@ -330,6 +357,17 @@ def _strike(system: _System, outcome: Outcome) -> None:
     if poisoner is not None:
         outcome.poison = poisoner.sent
     outcome.work.append(work.count())
+    _wait_for_work(system, work, outcome)
+
+
+def _wait_for_work(system: _System, work: Work, outcome: Outcome) -> None:
+    """Until the system has caught up with half of what has arrived: a busy machine takes longer, and meets the same
+    storm. The last count becomes the present one."""
+    until = time.monotonic() + PACE_SECONDS
+    with system.clock_held():
+        while outcome.is_behind and time.monotonic() < until:
+            time.sleep(0.1)
+            outcome.work[-1] = work.count()
 
 
 def _one_fault(system: _System, where: Field, planned: Planned, outcome: Outcome) -> None:

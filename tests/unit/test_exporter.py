@@ -1,6 +1,7 @@
 """What a scrape shows of the published topics."""
 
 import random
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -450,6 +451,16 @@ def test_what_is_scraped_is_what_prometheus_reads(exporter: Exporter) -> None:
     assert families["kpi_dead_letters"].type == "counter"
     assert families["kpi_value"].samples[0].labels == ROW
     assert State.MISSED in families["kpi_state"].samples[0].labels.values()
+
+
+def test_only_the_metrics_that_are_named_are_given(exporter: Exporter) -> None:
+    exporter.publish()
+    exporter.progress(0, exporter.now, {})
+    app = exporter_app(exporter.registry, alive=lambda: True, ready=lambda: True)
+    whole = get(app, "/metrics").text.splitlines()
+    some = get(app, "/metrics?name[]=kpi_state&name[]=kpi_events_total&name[]=kpi_unknown").text.splitlines()
+    assert some == [line for line in whole if re.match(r"(# \w+ )?(kpi_state|kpi_events_total)\b", line)]
+    assert len(some) > 3
 
 
 def test_a_row_that_is_published_again_keeps_its_lines_and_one_that_changes_does_not(exporter: Exporter) -> None:
