@@ -1,6 +1,9 @@
 """A briefing as an Excel workbook: a sheet for each section, numbers as numbers; no text is taken for a formula."""
 
 import io
+import math
+import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,6 +19,9 @@ from services.domain.intake.visible_text import visible
 
 _WIDTH: Final = 150
 """Of a whole table, in characters."""
+_WIDE: Final = 2.3
+_NARROW: Final = 1.3
+"""Of letters, in characters of a column."""
 _ALWAYS: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _LINE: Final = Side(style="thin", color="999999")
 _FONT: Final = "Noto Sans CJK SC"
@@ -51,9 +57,20 @@ def _write_section(sheet: Worksheet, section: Section, above: tuple[str, ...]) -
     for number, cells in enumerate((tuple((heading,) for heading in section.headings), *section.rows)):
         for column, parts in enumerate(cells, 1):
             _write_cell(sheet.cell(row, column), parts, is_heading=number == 0)
-        row += bool(cells)
+        if cells:
+            _set_height(sheet, row, list(map(text_of, cells)), widths)
+            row += 1
     if section.is_cut:
         _write_line(sheet, row, (section.remark,), len(widths))
+
+
+def _set_height(sheet: Worksheet, row: int, texts: Sequence[str], widths: Sequence[int]) -> None:
+    """So high that no line of a text is hidden: not every program grows rows by itself."""
+    lines = [1]
+    for text, width in zip(texts, widths, strict=True):
+        letters = sum(_WIDE if unicodedata.east_asian_width(one) in "WFA" else _NARROW for one in text)
+        lines.append(math.ceil(letters / (_WIDTH * width / 100 - 2)))
+    sheet.row_dimensions[row].height = 4 + 15 * max(lines)
 
 
 def _letter(column: int) -> str:
@@ -64,16 +81,16 @@ def _write_line(sheet: Worksheet, row: int, parts: Cell, columns: int) -> int:
     """A sentence over all columns; the row behind it."""
     cell = sheet.cell(row, 1)
     _write_text(cell, text_of(parts))
-    cell.font, cell.alignment = Font(name=_FONT), Alignment(wrap_text=True, vertical="top")
+    cell.font, cell.alignment = Font(name=_FONT, size=10), Alignment(wrap_text=True, vertical="top")
     if columns > 1:
         sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=columns)
-    sheet.row_dimensions[row].height = 17 * (1 + len(text_of(parts)) * 2 // _WIDTH)  # merged cells do not grow
+    _set_height(sheet, row, [text_of(parts)], (100,))
     return row + 1
 
 
 def _write_cell(cell: ExcelCell | MergedCell, parts: Cell, *, is_heading: bool) -> None:
     cell.border = Border(_LINE, _LINE, _LINE, _LINE)
-    cell.font, cell.alignment = Font(name=_FONT, bold=is_heading), Alignment(wrap_text=True, vertical="top")
+    cell.font, cell.alignment = Font(name=_FONT, bold=is_heading, size=10), Alignment(wrap_text=True, vertical="top")
     if is_heading:
         cell.fill = PatternFill("solid", fgColor="F2F2F2")
     number = parts[0] if len(parts) == 1 else ""
