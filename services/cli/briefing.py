@@ -32,6 +32,7 @@ from services.ledger.exported import exported_records
 from services.ledger.order_book import OrderBook
 from services.ledger.topic import ledger_records
 from services.messaging.records.ledger import LedgerRecord
+from services.messaging.topics import LEDGER, topic_ids
 from services.replay import replay as files
 from services.replay.replay import Replayed
 from services.reporting.page import write_page
@@ -176,7 +177,8 @@ def _written(order: _Order, done: Replayed, language: Language, appendix: Path) 
 def _ledger(order: _Order) -> Iterable[LedgerRecord] | None:
     """The records of an export; of the running system, where its events are read; else None."""
     if order.ledger is None:
-        return ledger_records(Settings.from_environment().bootstrap) if order.is_live else None
+        bootstrap = Settings.from_environment().bootstrap
+        return ledger_records(bootstrap) if order.is_live and topic_ids(bootstrap, [LEDGER]).get(LEDGER) else None
     try:
         return list(exported_records(order.ledger))
     except ValueError as error:

@@ -28,6 +28,7 @@ from services.reporting.times import end_of_month, times_as_of
 from services.simulator.district.profile import profile
 from services.simulator.simulation import Simulation
 from tests.unit.commands import run
+from tests.unit.message_doubles import running_doubles
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 PLAN = PLANS / "kinds"
@@ -290,13 +291,37 @@ def test_a_replay_with_a_report_writes_the_values_that_one_without_writes(
     assert (tmp_path / "report.html").read_bytes() == (folder / f"{MONTH}-ALL.html").read_bytes()
 
 
-def test_a_briefing_is_written_with_its_appendix_and_without_a_browser(
-    events: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+MAILED = """
+[[account]]
+id = "mail"
+kind = "email"
+host = "127.0.0.1"
+port = {}
+security = "none"
+sender = "kpi@district.example"
+
+[[contact]]
+unit = "operations"
+briefings = ["month"]
+channels = [{{ account = "mail", to = "office@district.example" }}]
+"""
+
+
+def test_a_briefing_is_written_with_its_appendix_without_a_browser_and_sent(
+    events: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
+    contacts = tmp_path / "contacts.toml"
+    monkeypatch.setenv("KPIWATCH_CONTACTS", str(contacts))
     common = ("briefing", events, "--plan", PLAN, "--period", "month", "--until", "2021-10-31", "--out", out)
-    assert run(*common, "--format", "html,docx,xlsx", "--language", "en") in (0, 1)
-    names = {f"month-2021-10-31-{end}" for end in ("en.html", "en.docx", "en.xlsx", "appendix.html")}
+    with running_doubles() as doubles:
+        contacts.write_text(MAILED.format(doubles.mail_port), encoding="utf-8")
+        assert run(*common, "--format", "html,docx,xlsx", "--language", "en", "--send") in (0, 1)
+        (mail,) = doubles.texts("email")
+    assert "月报（截至2021年10月31日）已编制" in mail
+    assert "[month-2021-10-31-en.docx]\n[month-2021-10-31-en.xlsx]" in mail and "html]" not in mail
+    ends = ("en.html", "en.docx", "en.xlsx", "appendix.html", "en.sent.json")
+    names = {f"month-2021-10-31-{end}" for end in ends}
     assert {path.name for path in out.iterdir()} == names
     appendix = (out / "month-2021-10-31-appendix.html").read_bytes()
     assert appendix == (folder / f"{MONTH}-ALL.html").read_bytes(), "it is the report of the month"
