@@ -17,7 +17,7 @@ from services.briefing.pdf_file import CannotPrint
 from services.briefing.period import Period, Span, span_sent_on, span_until
 from services.catalog.load.calendars import calendar_of
 from services.cli.archive import write_archive
-from services.cli.arguments import PlanFolder, chosen_plan, readable_once
+from services.cli.arguments import LedgerExport, PlanFolder, chosen_plan, readable_once
 from services.cli.checkpoint_file import latest_checkpoint
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.judging_plan import checked_plan
@@ -74,10 +74,7 @@ def briefing(
         str, typer.Option("--format", metavar="html,pdf,docx,xlsx", help="In which formats; a PDF needs Chromium.")
     ] = "html,pdf,docx,xlsx",
     language: Annotated[Language, typer.Option("--language", help="Of the two pages.")] = Language.ZH,
-    ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", exists=True, dir_okay=False, help="An export of the ledger: who owes an answer."),
-    ] = None,
+    ledger: LedgerExport = None,
     plan: PlanFolder = None,
     send: Annotated[bool, typer.Option("--send", help="Send it to the contacts that have `briefings`.")] = False,
 ) -> None:

@@ -6,7 +6,16 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from services.cli.arguments import AsOf, EventFiles, ForExcel, PlanFolder, Processes, check_sinks, chosen_plan
+from services.cli.arguments import (
+    AsOf,
+    EventFiles,
+    ForExcel,
+    LedgerExport,
+    PlanFolder,
+    Processes,
+    check_sinks,
+    chosen_plan,
+)
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.judging_plan import checked_plan
 from services.cli.progress import Display
@@ -35,16 +44,6 @@ Steps = Annotated[
     Path | None,
     typer.Option(
         "--steps", metavar="steps.csv", help="Where the steps of escalation go that were due by --as-of (催办, 督办单)."
-    ),
-]
-LedgerExport = Annotated[
-    Path | None,
-    typer.Option(
-        "--ledger",
-        metavar="ledger.jsonl",
-        exists=True,
-        dir_okay=False,
-        help="An export of the ledger, for --steps: replies, requests and decisions count.",
     ),
 ]
 TodaysUnits = Annotated[
