@@ -78,6 +78,10 @@ format: setup ## let ruff write what it can
 bench: setup ## events per second and CPU-seconds per million, beside the peers of ../shared/bench
 	@exec $(BIN)/python -m tests.bench
 
+.PHONY: bench-keeper
+bench-keeper: setup ## records per second and CPU seconds per 1,000 of the ledger's keeper, beside a process that only copies
+	@exec $(BIN)/python -m tests.bench_keeper
+
 .PHONY: bench-gateway
 bench-gateway: setup ## events per second through one gateway on one core, beside a bare endpoint that only parses
 	@exec $(BIN)/python -m tests.bench_gateway

@@ -9,6 +9,7 @@ from services.alert_rules.alert import Rule
 from services.alert_rules.figure_alerts import figure_alerts
 from services.alert_rules.intake_alerts import intake_alerts
 from services.alert_rules.ledger_alerts import ledger_alerts
+from services.alert_rules.notice_alerts import notice_alerts
 from services.alert_rules.pipeline_alerts import pipeline_alerts
 from services.alert_rules.promise_alerts import promise_alerts
 from services.alert_rules.recording import recording_rules
@@ -24,6 +25,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "pipeline": pipeline_alerts(speed, plan.names.terms),
         "intake": intake_alerts(),
         "ledger": ledger_alerts(),
+        "notices": notice_alerts(),
     }
     return {
         "groups": [

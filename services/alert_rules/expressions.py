@@ -29,6 +29,14 @@ def unit_name(language: str) -> str:
     )
 
 
+def addressee_name(language: str) -> str:
+    """A template of Prometheus: the title of the unit to which notices go; the operations centre, which is none."""
+    found = f'{{{{ . | first | label "title_{language}" }}}}'
+    asked = f"{metrics.UNIT_INFO.name}{{unit='%s'}}"
+    centre = {"zh": "营商办", "en": "the operations centre"}[language]
+    return f'{{{{ with query (printf "{asked}" $labels.addressee) }}}}{found}{{{{ else }}}}{centre}{{{{ end }}}}'
+
+
 def source_name(language: str) -> str:
     """A template of Prometheus: the source of the alert, after the title of the unit that is asked about it."""
     found = f'{{{{ . | first | label "title_{language}" }}}}'

@@ -40,6 +40,16 @@ def ledger_alerts() -> Iterator[Alert]:
         real_time(5 * MINUTE, 5 * MINUTE),
     )
     yield Alert(
+        "LedgerCut",
+        f"max({names.CUT.name}) == 1",
+        to_operations("page"),
+        Title(
+            zh="台账缺少或改动了已登记的记录，台账进程已停止登记，通知暂停发送",
+            en="the ledger does not have what was recorded: the keeper has stopped, and no notice is sent",
+        ),
+        real_time(0, 5 * MINUTE),
+    )
+    yield Alert(
         "LedgerVoid",
         f"sum(increase({names.VOID.name}[1h])) > 0",
         to_operations("act"),

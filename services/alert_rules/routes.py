@@ -15,8 +15,8 @@ SEVERITIES = ("page", "act", "review", "inform")
 FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh|FiguresOld"
 """Symptoms of a stopped pipeline, which is the one cause that pages."""
 COMES_WITHOUT_THE_EXPORTER = (
-    "ExporterDown|GatewayDown|RelayDown|SourceRefused|FeedbackStopped|CasebookDown|LedgerDown|LedgerWaiting|LedgerVoid|"
-    "DecisionNotInForce|Watchdog|CardOpen"
+    "ExporterDown|GatewayDown|RelayDown|SourceRefused|FeedbackStopped|CasebookDown|LedgerDown|LedgerWaiting|LedgerCut|"
+    "LedgerVoid|DecisionNotInForce|NoticeNotTaken|RecipientUnreached|Watchdog|CardOpen"
 )
 """Everything else is computed from what the exporter says: while it says nothing, nothing begins and nothing ends."""
 

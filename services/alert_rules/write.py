@@ -13,6 +13,7 @@ from services.alert_rules.alerts import rule_groups
 from services.alert_rules.durations import text
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.ledger_alerts import LEDGER_JOB
+from services.alert_rules.notice_alerts import NOTIFIER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
@@ -44,14 +45,21 @@ class Addresses:
     token_file: str | Path = TOKEN_FILE
     """The file with the token of the notifier's webhook, as the Alertmanager sees it."""
     gateway: str | None = None
-    """None: it is not scraped, as for the two that follow."""
+    """None: it is not scraped, as for those that follow."""
     casebook: str | None = None
     ledger: str | None = None
+    notifier: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
 
 
-DOCKER = Addresses(gateway="gateway:19102", casebook="casebook:19103", ledger="ledger:19105", relay="relay:19104")
+DOCKER = Addresses(
+    gateway="gateway:19102",
+    casebook="casebook:19103",
+    ledger="ledger:19105",
+    notifier="notifier:19101",
+    relay="relay:19104",
+)
 
 
 def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
@@ -69,7 +77,8 @@ def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
 
 
 def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
-    for name, target in ((GATEWAY_JOB, at.gateway), (CASEBOOK_JOB, at.casebook), (LEDGER_JOB, at.ledger)):
+    jobs = {GATEWAY_JOB: at.gateway, CASEBOOK_JOB: at.casebook, LEDGER_JOB: at.ledger, NOTIFIER_JOB: at.notifier}
+    for name, target in jobs.items():
         if target is not None:
             yield _job(name, target)
     if at.relay is not None:

@@ -1,5 +1,6 @@
 """`kpiwatch answer`: what a unit says about a case: it has read a card, what it does about it, what it asks for."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from services.casebook.casebook import Casebook
 from services.cli.arguments import Bootstrap
 from services.cli.case_matters import Named, Shown, lines_of, matters_of, the_account
 from services.cli.decide import Case, Cycle, Promise, limit_of
-from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.ledger_session import Session, session
 from services.cli.terminal import say
 from services.domain.plan.plan import CasePromise, Strength, id_of
+from services.ledger.texts import NoText, Texts
 from services.messaging.records.decisions import About, Statement
-from services.messaging.records.ledger import Kind
+from services.messaging.records.ledger import Kind, RequestInvalid
 from services.runtime.settings import Settings
 
 app = typer.Typer(help="Acknowledge, reply, give a reason, ask for an extension.", no_args_is_help=True)
@@ -32,6 +34,8 @@ class Speaker:
     unit: str
     by: str
     bootstrap: str | None
+    text: str | None
+    """What is said in words."""
 
 
 @app.callback()
@@ -41,10 +45,16 @@ def answer(
     by: Annotated[
         str, typer.Option("--by", metavar="WHO", help="Who answers: an office, or a number of the staff; no name.")
     ] = "",
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="TEXT", help="What is said in words; - reads it from standard input."),
+    ] = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Acknowledge, reply, give a reason, ask for an extension. The options come before the command."""
-    context.obj = Speaker(unit, by, bootstrap)
+    """Acknowledge, reply, give a reason, ask for an extension. The options come before the command.
+
+    The text is kept outside the ledger, which has its salted hash: `kpiwatch ledger erase HASH` erases it."""
+    context.obj = Speaker(unit, by, bootstrap, sys.stdin.read() if text == "-" else text)
 
 
 @app.command("acknowledge")
@@ -133,12 +143,35 @@ class Answering:
 
     def say(self, kind: Kind, shown: Shown, more: Mapping[str, Any]) -> None:
         """Record what the unit says."""
-        statement = Statement(kind, shown.matter, self._speaker.unit, self._speaker.by, more)
+        with _kept(self._speaker) as text:
+            statement = Statement(kind, shown.matter, self._speaker.unit, self._speaker.by, more, text)
+            try:
+                request = statement.request(self._session.id(), self._session.writer)
+            except ValueError as error:
+                raise Failure(str(error), INPUT_HAS_ERRORS) from None
+            say(f"已记录 recorded as {self._session.recorded(request).number}")
+        if text:
+            say(f"文字 text {text}")
+
+
+@contextmanager
+def _kept(speaker: Speaker) -> Iterator[str]:
+    """The hash of what is said in words, which is kept before that is recorded; empty: nothing is said. A text of which
+    nothing is recorded is erased; one that may be recorded yet stays. Raises Failure, LedgerUnavailable."""
+    if speaker.text is None:
+        yield ""
+        return
+    with closing(Texts.at(Settings.from_environment().texts)) as texts:
         try:
-            request = statement.request(self._session.id(), self._session.writer)
-        except ValueError as error:
-            raise Failure(str(error), INPUT_HAS_ERRORS) from None
-        say(f"已记录 recorded as {self._session.recorded(request).number}")
+            hash = texts.keep(speaker.text, speaker.unit)
+        except NoText as reason:
+            raise Failure(f"--text: {reason}", WRONG_USAGE) from None
+        try:
+            yield hash
+        except (Failure, RequestInvalid) as failure:
+            if not isinstance(failure, Failure) or failure.exit_code != NO_ANSWER:
+                texts.erase([hash])
+            raise
 
 
 @contextmanager

@@ -33,7 +33,16 @@ def restore(
     """Put back what `backup` copied, to where the settings have it. Texts that were erased since do not come back.
 
     End keeper and notifier first. The ledger in Kafka is read for what was erased: without it nothing is put back."""
-    from services.ledger.backup import NoBackup, erased_in, files_of, put_back, put_texts_back, read_backup
+    from services.ledger.backup import (
+        NoBackup,
+        checkpoints_in,
+        erasures_in,
+        files_of,
+        put_back,
+        put_texts_back,
+        read_backup,
+    )
+    from services.ledger.checkpoints import CheckpointFile
     from services.ledger.texts import Texts
     from services.ledger.topic import ledger_records
 
@@ -46,8 +55,17 @@ def restore(
     there = [str(path) for name, path in files.items() if name in contents and path.exists()]
     if there and not force:
         raise Failure(f"restore: there already: {', '.join(there)}. Move them away, or add --force", WRONG_USAGE)
-    erased = erased_in(ledger_records(bootstrap or settings.bootstrap))
-    with closing(Texts.at(settings.texts)) as texts:
-        count = put_texts_back(contents, texts, erased)
+    held = [*checkpoints_in(contents), *CheckpointFile(settings.checkpoints).signed()]
+    erased, missing = erasures_in(ledger_records(bootstrap or settings.bootstrap), held)
+    if missing is None:
+        with closing(Texts.at(settings.texts)) as texts:
+            count = put_texts_back(contents, texts, erased)
+        say(f"{count} texts ({len(erased)} are erased by the ledger)")
     written = put_back(contents, files)
-    say(f"{count} texts ({len(erased)} are erased by the ledger), {len(written)} files put back")
+    say(f"{len(written)} files put back")
+    if missing is not None:
+        raise Failure(
+            f"restore: the texts are not put back: the ledger in Kafka does not have record {missing} of a checkpoint, "
+            "so it may not say all that was erased. Put the ledger back, then restore again with --force",
+            INPUT_HAS_ERRORS,
+        )

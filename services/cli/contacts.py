@@ -2,6 +2,8 @@
 
 import secrets
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,8 @@ from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.terminal import safe_console, say
 from services.domain.plan.plan import Plan
+from services.ledger.reader import LedgerReader
+from services.messaging.reader import BrokerUnavailable
 from services.notifier.channels.account import AccountEntry, Tools
 from services.notifier.channels.calls import Calls
 from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry, Uncertain
@@ -24,11 +28,14 @@ from services.notifier.contacts import (
     Contacts,
     InvalidContacts,
     Recipient,
-    Role,
     contacts_path,
     open_contacts,
     read_contacts,
 )
+from services.notifier.figures import works
+from services.notifier.notice_state import NoticeState
+from services.notifier.notice_state import Use as ChannelUse
+from services.notifier.recipients import Role
 from services.notifier.secrets import Secrets
 from services.runtime.settings import Settings
 
@@ -53,6 +60,58 @@ def check(plan: PlanFolder = None) -> None:
         say(sentence, err=True)
     if contacts.unusable:
         raise typer.Exit(INPUT_HAS_ERRORS)
+
+
+@app.command()
+def used(plan: PlanFolder = None) -> None:
+    """Show of each contact when each of its channels last took a notice, and what it says if it does not.
+
+    It reads the ledger. Exit code 1 if no channel of a contact works, 3 if Kafka does not answer."""
+    folder, settings = chosen_plan(plan), Settings.from_environment()
+    loaded = load_plan(folder)
+    file = _file(settings, folder, loaded)
+    try:
+        state = _state(settings.bootstrap)
+    except BrokerUnavailable as away:
+        raise Failure(str(away), NO_ANSWER) from None
+    now, working = time.time(), True
+    table = Table("单位 unit", "角色 role", "渠道 channel", "最近送达 last taken", "目前 now", box=None)
+    for contact in file.contacts:
+        ways = [step.account for step in contact.channels if not file.accounts[step.account].placeholder]
+        uses = [state.used.get((contact.key, way)) for way in ways]
+        working &= not ways or works(uses, now)
+        for way, use in zip(ways, uses, strict=True):
+            table.add_row(_unit(contact.unit, loaded), _ROLES[Role(contact.role)], way, *_shown(use))
+    safe_console(width=None if sys.stdout.isatty() else 240).print(table)
+    if not working:
+        raise typer.Exit(INPUT_HAS_ERRORS)
+
+
+def _state(bootstrap: str) -> NoticeState:
+    """What the ledger says of notices. Raises BrokerUnavailable."""
+    state, until = NoticeState(), time.monotonic() + _MOST_SECONDS
+    with LedgerReader(bootstrap) as ledger:
+        while not ledger.caught_up:
+            for record in ledger.poll(0.2):
+                state.note(record)
+            if time.monotonic() > until:
+                raise BrokerUnavailable(f"Kafka at {bootstrap} does not send its records: is it busy, or away?")
+    return state
+
+
+def _shown(use: ChannelUse | None) -> tuple[str, str]:
+    """When a channel last took a notice, and how it does now."""
+    if use is None:
+        return "–", "尚未使用 not used yet"
+    taken = _local(use.accepted_at) if use.accepted_at else "–"
+    if not use.failing_since:
+        return taken, "正常 works"
+    return taken, f"自{_local(use.failing_since)}起未送达 fails since then: {use.failure}"
+
+
+def _local(seconds: float) -> str:
+    """A real time as people here read it."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
 
 
 @app.command("try")
@@ -106,12 +165,17 @@ def _print(file: ContactFile, plan: Plan) -> None:
         return
     table = Table("单位 unit", "角色 role", "姓名 name", "免打扰 quiet", "渠道 channels", box=None)
     for contact in file.contacts:
-        unit = "营商办 operations centre" if contact.unit == OPERATIONS else unit_title(contact.unit, plan).zh
+        unit = _unit(contact.unit, plan)
         ways = [_way(file.accounts[step.account], step.to) for step in contact.channels]
         table.add_row(unit, _ROLES[Role(contact.role)], contact.name, " ".join(contact.quiet), " → ".join(ways))
     safe_console(width=None if sys.stdout.isatty() else 240).print(table)
 
 
+def _unit(id: str, plan: Plan) -> str:
+    return "营商办 operations centre" if id == OPERATIONS else unit_title(id, plan).zh
+
+
+_MOST_SECONDS = 120.0
 _ROLES = {Role.DUTY: "值班 duty", Role.LEADER: "分管负责人 leader"}
 
 

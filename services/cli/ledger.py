@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -16,7 +16,7 @@ from services.runtime.settings import Settings
 if TYPE_CHECKING:
     from services.ledger.checkpoints import Checkpoint
     from services.ledger.index import LedgerIndex
-    from services.ledger.verify import Verified
+    from services.ledger.verify import Verified, Written
 
 app = typer.Typer(help="The record of what was missed, notified, answered and decided.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def verify(
     ] = None,
     checkpoint: Annotated[
         list[str] | None,
-        typer.Option("--checkpoint", metavar="NUMBER:HASH", help="One as a report prints it; may be given again."),
+        typer.Option("--checkpoint", metavar="NUMBER:HASH", help="As a report or a notice has it; may be given again."),
     ] = None,
     key: Annotated[
         list[str] | None,
@@ -62,16 +62,10 @@ def verify(
         found = _of_kafka(bootstrap or settings.bootstrap, settings) if file is None else verify_export(file)
     except ValueError as reason:
         raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
-    found.compare([*found.checkpoints, *held.checkpoints] if key else held.checkpoints, key or ())
-    for number, hash in held.written:
-        found.compare_hash(number, hash)
-    for fault in found.faults:
-        say(fault, err=True)
-    say(
-        f"{found.number} records ({found.hidden} of them by their hash only), {len(found.checkpoints)} checkpoints in "
-        f"the ledger, {len(held.checkpoints) + len(held.written)} compared; {found.rivals} records of a second keeper, "
-        f"which nobody counts\nlast record {found.number}, hash {found.hash}"
-    )
+    if key:
+        found.compare_own(key)
+    held.compare(found, key or ())
+    held.say_of(found)
     if found.faults:
         raise Failure("ledger: it is not whole: docs/ledger.md says what to do", INPUT_HAS_ERRORS)
 
@@ -80,8 +74,8 @@ class _Held(NamedTuple):
     """What somebody holds of a ledger."""
 
     checkpoints: "list[Checkpoint]"
-    written: list[tuple[int, str]]
-    """Numbers and hashes, as reports print them."""
+    written: "list[Written]"
+    """As reports and notices have them."""
 
     @classmethod
     def read(cls, files: Sequence[Path], written: Sequence[str]) -> "_Held":
@@ -94,6 +88,26 @@ class _Held(NamedTuple):
             return cls(found, [checkpoint_written(one) for one in written])
         except ValueError as reason:
             raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
+
+    def compare(self, found: "Verified", keys: Sequence[str]) -> None:
+        """Compare a ledger with it. `keys`: that may sign; none: any."""
+        found.compare(self.checkpoints, keys)
+        for one in self.written:
+            found.compare_written(one)
+
+    def say_of(self, found: "Verified") -> None:
+        """Print what was found, and what this proves."""
+        for fault in found.faults:
+            say(fault, err=True)
+        given = len(self.checkpoints) + len(self.written)
+        say(
+            f"{found.number} records ({found.hidden} of them by their hash only), {len(found.checkpoints)} checkpoints "
+            f"in the ledger, {given} compared; {found.rivals} records of a second keeper, which nobody counts\n"
+            f"last record {found.number}, hash {found.hash}"
+        )
+        if given:
+            after = found.number - found.proven
+            say(f"what was given is found up to record {found.proven}; {after} records came after it")
 
 
 def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
@@ -188,6 +202,31 @@ def checkpoint(
         replace_file(out, f"{line_of(last)}\n")
 
 
+@app.command("text")
+def show_text(
+    hash: Annotated[str, typer.Argument(metavar="HASH", help="Of the text, as a record of the ledger has it.")],
+) -> None:
+    """Show a text that somebody wrote, with an answer for instance."""
+    from services.ledger.texts import Texts
+
+    with closing(Texts.at(Settings.from_environment().texts)) as texts:
+        found = texts.text(_hash(hash))
+    if found is None:
+        raise Failure(
+            f"ledger: there is no text {hash}: it was erased, or KPIWATCH_TEXTS is another place", INPUT_HAS_ERRORS
+        )
+    say(found)
+
+
+def _hash(hash: str) -> str:
+    """Raises Failure where it is none."""
+    from services.messaging.records.ledger import is_hash
+
+    if not is_hash(hash):
+        raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
+    return hash
+
+
 @app.command()
 def erase(
     hash: Annotated[str, typer.Argument(metavar="HASH", help="Of the text, as a record of the ledger has it.")],
@@ -198,9 +237,9 @@ def erase(
     from services.ledger.writer import LedgerClient, NotRecorded
 
     settings = Settings.from_environment()
-    if len(hash) != 64 or not all(digit in "0123456789abcdef" for digit in hash):
-        raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
-    request = erasure(hash, f"cli-{secrets.token_hex(4)}", f"erase/{secrets.token_hex(16)}")  # nobody can take it first
+    request = erasure(
+        _hash(hash), f"cli-{secrets.token_hex(4)}", f"erase/{secrets.token_hex(16)}"
+    )  # nobody can take it first
     with LedgerClient.open(bootstrap or settings.bootstrap) as ledger:
         ledger.request(request)
         answer = ledger.until_recorded(request)

@@ -114,6 +114,7 @@ def _more(record: LedgerRecord) -> str:
     named = [
         str(body[name]) for name in ("about", "decision", "step", "until", "by", "withdraws", "again") if name in body
     ]
+    named += [f"文字 text {hash}" for hash in record.request.texts.values()]
     return f" ({', '.join(named)})" if named else ""
 
 

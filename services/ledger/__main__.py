@@ -5,7 +5,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from kafka.errors import KafkaError
@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from services.ledger.checkpoints import CheckpointFile, Signer
 from services.ledger.database import LedgerUnavailable
-from services.ledger.enforcement import sending_to
+from services.ledger.enforcement import OF_DECISIONS, Enforcement, Indexed, sending_to
 from services.ledger.enforcement import start as start_enforcement
 from services.ledger.index import REMEDY, LedgerIndex
 from services.ledger.keeper import Clocks, Keeper, Stores, Topics
@@ -40,6 +40,8 @@ def serve(settings: Settings, clock: Clock) -> None:
     signer = Signer.of_file(settings.ledger_key)
     ids = _ids(settings.bootstrap)
     index, texts = LedgerIndex.at(settings.ledger), Texts.at(settings.texts)
+    checkpoints = CheckpointFile(settings.checkpoints)
+    held = checkpoints.signed()  # before the ledger is read: another keeper may write it meanwhile
     index.open(ids)
     place = index.place()
     _refuse_cut(settings.bootstrap, place)
@@ -52,28 +54,35 @@ def serve(settings: Settings, clock: Clock) -> None:
         ):
             topics = Topics(ledger, inputs, partial(send_all, producer, LEDGER), ids)
             clocks = Clocks(clock.now, Clock.real().now)
-            stores = Stores(index, texts, CheckpointFile(settings.checkpoints))
+            stores = Stores(index, texts, checkpoints, held)
             keeper = Keeper(stores, topics, signer, clocks, f"keeper-{secrets.token_hex(4)}")
             keeper.open()
-            _run(settings, keeper, KeeperMetrics(keeper, ledger, inputs))
+            _run(settings, keeper, partial(indexed_decisions, index), KeeperMetrics(keeper, ledger, inputs))
     finally:
         producer.close(timeout=2)
         index.close()
         texts.close()
 
 
-def _run(settings: Settings, keeper: Keeper, figures: "KeeperMetrics") -> None:
+def _run(settings: Settings, keeper: Keeper, decisions: Callable[[], Indexed], figures: "KeeperMetrics") -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(figures)
     ending = threading.Event()
     if settings.operations_keys is not None:
         send = sending_to(settings.gateway_url, settings.operations_keys)
-        start_enforcement(settings.bootstrap, send, keeper.ask, keeper.name, ending)
+        start_enforcement(settings.bootstrap, decisions, lambda: Enforcement(send, keeper.ask, keeper.name), ending)
     else:
         log.warning("KPIWATCH_OPERATIONS_KEYS names no file of keys: what is decided does not come into force")
     thread = threading.Thread(target=keeper.run, args=(ending,), name="keeper", daemon=True)
     app = metrics_app("ledger", "ledger", registry, thread.is_alive, lambda: keeper.ready)
     run_with_http_server(thread, ending, app, settings.host, settings.ledger_port)
+
+
+def indexed_decisions(index: LedgerIndex) -> Indexed:
+    """What an index knows of decisions. What the keeper adds meanwhile is read from the ledger. Raises
+    LedgerUnavailable."""
+    place = index.place()
+    return Indexed(place, index.of_kinds(OF_DECISIONS, place.number))
 
 
 def _ids(bootstrap: str) -> dict[str, str]:
@@ -109,6 +118,7 @@ class KeeperMetrics(Collector):
         keeper = self._keeper
         yield gauge(metrics.NUMBER, {(): keeper.number})
         yield gauge(metrics.READY, {(): int(keeper.ready)})
+        yield gauge(metrics.CUT, {(): int(keeper.cut)})
         yield gauge(metrics.CHECKPOINT, {(): keeper.checkpoint_at})
         yield gauge(metrics.UNCOVERED, {(): keeper.uncovered})
         yield gauge(metrics.LAG, {(topic,): count for topic, count in self._inputs.lag.items()})

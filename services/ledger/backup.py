@@ -10,16 +10,18 @@ import json
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from services.ledger.texts import StoredText, Texts, erased_by
-from services.messaging.records.ledger import LedgerRecord
+from services.ledger.checkpoints import Checkpoint, checkpoints_of
+from services.ledger.texts import StoredText, Texts, erased_by, salted_hash
+from services.messaging.records.ledger import LedgerRecord, hash_of
 from services.runtime.atomic_file import atomic_file
 from services.runtime.settings import Settings
 
 FORMAT: Final = "kpiwatch-backup/1"
 _MANIFEST: Final = "manifest.json"
 _TEXTS: Final = "texts.jsonl"
+_CHECKPOINTS: Final = "checkpoints.jsonl"
 
 
 class NoBackup(ValueError):
@@ -31,7 +33,7 @@ def files_of(settings: Settings) -> dict[str, Path]:
     outbox = settings.outbox
     found = {
         "ledger.key": settings.ledger_key,
-        "checkpoints.jsonl": settings.checkpoints,
+        _CHECKPOINTS: settings.checkpoints,
         "outbox.jsonl": outbox,
         "outbox.key": outbox.with_suffix(".key"),
         "outbox.alerts.jsonl": outbox.with_suffix(".alerts.jsonl"),
@@ -116,13 +118,39 @@ def put_texts_back(contents: Mapping[str, bytes], texts: Texts, erased: Collecti
     return len(found)
 
 
-def erased_in(records: Iterable[LedgerRecord]) -> set[str]:
-    """The hashes of the texts that a ledger says are erased."""
-    return {hash for record in records for hash in erased_by(record)}
+class Erasures(NamedTuple):
+    """What a ledger says of erased texts."""
+
+    hashes: set[str]
+    missing: int | None
+    """Number of a record that the ledger does not have any more, by a checkpoint: it may lack erasures, too."""
+
+
+def erasures_in(records: Iterable[LedgerRecord], held: Iterable[Checkpoint] = ()) -> Erasures:
+    """The texts that a ledger says are erased. `held`: checkpoints that it must fit."""
+    expected = {one.number: one.hash for one in held}
+    hashes: set[str] = set()
+    for record in records:
+        if record.number in expected and hash_of(record.previous, record.value()) == expected[record.number]:
+            del expected[record.number]
+        hashes.update(erased_by(record))
+    return Erasures(hashes, min(expected, default=None))
+
+
+def checkpoints_in(contents: Mapping[str, bytes]) -> list[Checkpoint]:
+    """The checkpoints of a copy whose signature is valid."""
+    return [one for one in checkpoints_of(contents.get(_CHECKPOINTS, b"")) if one.is_signed]
 
 
 def _text_line(one: StoredText) -> str:
     return json.dumps(one._asdict() | {"salt": None if one.salt is None else one.salt.hex()}, ensure_ascii=False)
+
+
+def _checked(one: StoredText) -> StoredText:
+    """Raises ValueError or TypeError where it is not the text of its hash."""
+    if one.text is not None and (one.salt is None or salted_hash(one.salt, one.text) != one.hash):
+        raise ValueError("another text than its hash says")
+    return one
 
 
 def _texts_of(lines: bytes) -> Iterator[StoredText]:
@@ -131,6 +159,6 @@ def _texts_of(lines: bytes) -> Iterator[StoredText]:
             if line:
                 fields: dict[str, Any] = json.loads(line)
                 salt = fields.pop("salt")
-                yield StoredText(salt=None if salt is None else bytes.fromhex(salt), **fields)
-    except (ValueError, KeyError, TypeError):
+                yield _checked(StoredText(salt=None if salt is None else bytes.fromhex(salt), **fields))
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise NoBackup(f"{_TEXTS}: no texts of kpiwatch: take another copy") from None

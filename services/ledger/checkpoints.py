@@ -23,6 +23,8 @@ from services.runtime.text_file import read_text
 
 EVERY: Final = 1_000
 """Records between two checkpoints, at most."""
+SHORT: Final = 16
+"""Characters of a signature in its short form."""
 FORMAT: Final = "kpiwatch-checkpoint/1"
 """What is signed begins with it, so that no other signature by the key can be taken for one of a checkpoint."""
 
@@ -57,6 +59,11 @@ class Checkpoint:
     def fields(self) -> dict[str, Any]:
         """As JSON has it."""
         return asdict(self)
+
+    @property
+    def written(self) -> str:
+        """As a notice has it: number, hash and the beginning of the signature."""
+        return f"{self.number}:{self.hash}:{self.signature[:SHORT]}"
 
     @property
     def is_signed(self) -> bool:
@@ -121,6 +128,10 @@ class CheckpointFile:
                     sink.write(f"{line_of(one)}\n")
                 self._last = one.number
 
+    def signed(self) -> list[Checkpoint]:
+        """Those in it whose signature is that of the key that they name, whichever it is. Raises OSError."""
+        return [each for each in self._held() if each.is_signed]
+
     def _held(self) -> Iterator[Checkpoint]:
         """What is in it; a line that was cut off is passed over, and what follows begins a line of its own."""
         try:
@@ -130,11 +141,16 @@ class CheckpointFile:
         if content and not content.endswith("\n"):
             with self._file.open("a", encoding="utf-8") as sink:
                 sink.write("\n")
-        for line in content.splitlines():
-            try:
-                yield Checkpoint.of(fields_of(line.encode()))
-            except Unreadable:
-                continue
+        yield from checkpoints_of(content.encode())
+
+
+def checkpoints_of(lines: bytes) -> Iterator[Checkpoint]:
+    """The checkpoints in lines; what is none is passed over."""
+    for line in lines.splitlines():
+        try:
+            yield Checkpoint.of(fields_of(line))
+        except Unreadable:
+            continue
 
 
 def line_of(checkpoint: Checkpoint) -> str:

@@ -14,9 +14,9 @@ from services.domain.history.decisions import OPERATIONS
 from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
 from services.messaging.records.case_events import line_of_record
-from services.messaging.records.decisions import EVENT_ID, decision_of_outcome, event_of, sent_again_by
+from services.messaging.records.decisions import decision_of_outcome, event_of, sent_again_by
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import Kind, LedgerRecord
+from services.messaging.records.ledger import EVENT_ID, Kind, LedgerRecord
 
 
 class Fault(StrEnum):

@@ -12,10 +12,10 @@ import logging
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import httpx2
 
@@ -25,7 +25,8 @@ from services.client.delivery import Request as Post
 from services.client.spool import ClientError, Entry
 from services.domain.history.decisions import OPERATIONS
 from services.domain.intake.refusal import Reason
-from services.ledger.reader import LedgerReader
+from services.ledger.database import LedgerUnavailable
+from services.ledger.reader import LedgerReader, Place
 from services.messaging.reader import BrokerUnavailable
 from services.messaging.records.decisions import (
     Matter,
@@ -43,6 +44,8 @@ from services.runtime.text_file import Unreadable as UnreadableFile
 
 log = logging.getLogger(__name__)
 
+OF_DECISIONS: Final = (Kind.DECIDED, Kind.ASKED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
+"""Records that matter here."""
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 _FAILURES: Final = 3
@@ -232,18 +235,29 @@ def run(ledger: Ledger, enforcement: Enforcement, ending: threading.Event) -> No
             wait = min(_LONGEST_WAIT, 2 * wait or _FIRST_WAIT)
 
 
+class Indexed(NamedTuple):
+    """What the index knows of decisions, so that a start reads no more of the ledger than what came after it."""
+
+    place: Place
+    """How far it goes."""
+    records: Sequence[LedgerRecord]
+    """Those about decisions up to there, in order."""
+
+
 def start(
-    bootstrap: str, send: Send, ask: Callable[[Request], object], writer: str, ending: threading.Event
+    bootstrap: str, indexed: Callable[[], Indexed], made: Callable[[], Enforcement], ending: threading.Event
 ) -> threading.Thread:
-    """A thread of the keeper's process. It ends with `ending`; while the broker is away, and after any
-    error, it begins again: the keeper records meanwhile."""
+    """A thread of the keeper's process. It ends with `ending`; while the broker or the index is away, and after any
+    error, it begins again: the keeper records meanwhile. `made`: a new enforcement."""
 
     def work() -> None:
         while not ending.is_set():
             try:
-                with LedgerReader(bootstrap) as ledger:
-                    run(ledger, Enforcement(send, ask, writer), ending)
-            except BrokerUnavailable as error:
+                enforcement, (place, records) = made(), indexed()
+                enforcement.take(records)
+                with LedgerReader(bootstrap, place) as ledger:
+                    run(ledger, enforcement, ending)
+            except (BrokerUnavailable, LedgerUnavailable) as error:
                 log.warning("decisions wait to be in force: %s", error)
                 ending.wait(_FIRST_WAIT)
             except Exception as error:

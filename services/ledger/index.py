@@ -126,10 +126,12 @@ class LedgerIndex:
             value = connection.scalar(asked)
         return None if value is None else LedgerRecord.decode(value)
 
-    def of_kinds(self, kinds: Iterable[Kind]) -> list[LedgerRecord]:
-        """All records of some kinds, in order."""
+    def of_kinds(self, kinds: Iterable[Kind], last: int | None = None) -> list[LedgerRecord]:
+        """All records of some kinds, in order; up to a number, if one is given."""
         table = schema.records.c
         asked = select(table.value).where(table.kind.in_([kind.value for kind in kinds])).order_by(table.number)
+        if last is not None:
+            asked = asked.where(table.number <= last)
         with changing(INDEX, self._engine) as connection:
             return [LedgerRecord.decode(value) for value in connection.scalars(asked)]
 
@@ -145,6 +147,13 @@ class LedgerIndex:
                 return
             for number, hash in rows:
                 yield number, hash.hex()
+
+    def hashes_of(self, numbers: Iterable[int]) -> dict[int, str]:
+        """Number → hash of those of these records that are there."""
+        table = schema.records.c
+        with changing(INDEX, self._engine) as connection:
+            rows = _of(connection, select(table.number, table.hash), table.number, numbers)
+            return {row.number: row.hash.hex() for row in rows}
 
     # ---- what comes in -------------------------------------------------------------------------------
     def take(self, reads: Sequence[Read]) -> None:
@@ -224,7 +233,9 @@ def _position(connection: Connection, topic: str) -> int:
     return connection.scalar(asked) or 0
 
 
-def _of(connection: Connection, asked: Select[Any], column: Any, values: Iterable[str]) -> Iterator[Any]:
+def _of(
+    connection: Connection, asked: Select[Any], column: Any, values: Iterable[str] | Iterable[int]
+) -> Iterator[Any]:
     """The rows in which a column has one of these values."""
     wanted = list(dict.fromkeys(values))
     for start in range(0, len(wanted), _AT_ONCE):

@@ -27,7 +27,6 @@ from services.ledger.database import LedgerUnavailable
 from services.ledger.index import REMEDY, IndexLost, LedgerIndex
 from services.ledger.reader import LedgerCut, Read
 from services.ledger.recording import (
-    KEEPERS_ID,
     Known,
     Times,
     answered_by,
@@ -41,7 +40,7 @@ from services.ledger.verdict_requests import Published, missing_requests, verdic
 from services.messaging.reader import Record
 from services.messaging.records.decisions import sent_again_by
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
-from services.messaging.records.ledger import Kind, LedgerRecord, Request, hash_of
+from services.messaging.records.ledger import KEEPERS_ID, Kind, LedgerRecord, Request, hash_of
 from services.messaging.topics import CASE_VERDICTS, LEDGER, LEDGER_REQUESTS
 
 log = logging.getLogger(__name__)
@@ -104,6 +103,8 @@ class Stores:
     index: LedgerIndex
     texts: Texts
     checkpoints: CheckpointFile
+    held: Sequence[Checkpoint] = ()
+    """What the file of checkpoints had before anything was read of the ledger, which must have all of that."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,10 @@ class Keeper:
         self._verdicts: dict[str, Published] | None = {}
         """The latest verdict of each subject, until the topic is read to its end."""
         self._last_checkpoint: LedgerRecord | None = None
+        self._is_compared = False
+        """Whether the ledger was found to have what the file of checkpoints says."""
+        self.cut = False
+        """Whether it has stopped since the ledger does not have what was recorded."""
         self._complained = float("-inf")
         self.ready = False
         self.number = 0
@@ -184,7 +189,7 @@ class Keeper:
         self._own.append(request)
 
     def open(self) -> None:
-        """Continue where the index is. Raises LedgerUnavailable, OSError."""
+        """Continue where the index is. Raises LedgerUnavailable."""
         self.number = self._stores.index.place().number
         for record in self._stores.index.of_kinds([Kind.CHECKPOINT]):
             self._note_checkpoint(record)
@@ -201,7 +206,11 @@ class Keeper:
             except LedgerUnavailable as error:
                 self._complain(str(error))
                 ending.wait(_AGAIN_SECONDS)
-            except (IndexLost, LedgerCut, RecordsLost) as error:
+            except LedgerCut as error:  # it stays, so that an alert can say so; started again, it would find the same
+                log.critical("ledger: %s", error)
+                self.cut, self.ready = True, False
+                ending.wait()
+            except (IndexLost, RecordsLost) as error:
                 log.critical("ledger: %s; ending", error)
                 signal.raise_signal(signal.SIGTERM)
                 return
@@ -218,6 +227,8 @@ class Keeper:
             self._read(_POLL_SECONDS)
             return
         self._read(0)
+        if not self._is_compared:
+            self._compare_checkpoints()
         if not self._batch:
             self._collect(self._batch)
         if self._batch and self._record(ending):
@@ -226,6 +237,26 @@ class Keeper:
             self._batch = _Batch()
         if not self._batch and self._verdicts is None:
             self.ready = True
+
+    def _compare_checkpoints(self) -> None:
+        """The own file of checkpoints is a witness, also where the index was lost together with the end of the ledger.
+        Raises LedgerCut, LedgerUnavailable."""
+        held = {one.number: one.hash for one in self._stores.held}
+        there = self._stores.index.hashes_of(held)
+        wrong = next((number for number, hash in sorted(held.items()) if there.get(number) != hash), None)
+        if wrong is not None:
+            what = "has another hash there" if wrong in there else f"is not there: it ends with record {self.number}"
+            raise LedgerCut(
+                f"the file of checkpoints names record {wrong} of the topic {LEDGER}, which {what}. {REMEDY}; move the "
+                "file away before that, and keep it"
+            )
+        self._is_compared = True
+        try:
+            for record in self._stores.index.of_kinds([Kind.CHECKPOINT]):
+                self._note_checkpoint(record)
+        except OSError as error:
+            self._is_compared = False
+            raise LedgerUnavailable(f"{error.filename}: {error.strerror}: checkpoints cannot be kept") from error
 
     # ---- what is asked for ---------------------------------------------------------------------------
     def _collect(self, batch: _Batch) -> None:
@@ -381,7 +412,8 @@ class Keeper:
             self._complain(f"record {record.number} holds no checkpoint: {reason}")
             return
         self._last_checkpoint = record
-        self._stores.checkpoints.add([checkpoint])
+        if self._is_compared:
+            self._stores.checkpoints.add([checkpoint])
 
     def _follow(self, record: LedgerRecord) -> None:
         """Which decisions are in force."""

@@ -16,12 +16,14 @@ from services.messaging.records.decisions import effect_of_request
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import (
     GENESIS,
+    KEEPERS_ID,
     LARGEST,
     STALE_MAKING,
     Kind,
     LedgerRecord,
     Request,
     hash_of,
+    is_keepers_id,
     is_short_text,
 )
 
@@ -37,8 +39,6 @@ KEEPERS_OWN: Final = frozenset(
     )
 )
 """What the keeper alone knows: no request of another process becomes such a record."""
-KEEPERS_ID: Final = "keeper/"
-"""What the ids of the keeper's own requests begin with."""
 VERDICTS: Final = frozenset((Kind.MISSED, Kind.MET_LATE, Kind.REVERSED))
 
 CLAIMED: Final = "claimed"
@@ -130,16 +130,20 @@ class Known:
 
 
 def answered_by(request: Request) -> str:
-    """The id of the request to which a record of this one is the answer."""
-    if request.kind is Kind.NOT_RECORDED:
-        return str(request.body.get("request", request.id))
-    return request.id
+    """The id of the request to which a record of this one is the answer.
+
+    Whoever asks under an id that the keeper alone makes gets an answer that counts for no request: else the keeper's
+    own record of that id would be taken for answered."""
+    if request.kind is not Kind.NOT_RECORDED:
+        return request.id
+    asked = _readable(str(request.body.get("request", ""))) or request.id
+    return request.id if request.body.get("reason") == KEEPERS_ONLY and is_keepers_id(asked) else asked
 
 
 def verdict_of(record: LedgerRecord) -> Verdict:
     """What a record of the keeper says about a miss."""
     request = record.request
-    due_at, source = (str(request.body.get(name, "")) for name in ("due_at", "source"))
+    due_at, source = (_readable(str(request.body.get(name, ""))) for name in ("due_at", "source"))
     return Verdict(record.number, request.kind, request.unit, due_at, source)
 
 
@@ -201,7 +205,7 @@ def _writable(record: LedgerRecord, keeper: str) -> tuple[LedgerRecord, bytes]:
 
 
 def _readable(text: str) -> str:
-    """A text that a record may have as its subject or unit; empty: it is none."""
+    """A text that a record may have as its subject or unit, and the index in a column; empty: it is none."""
     return text if is_short_text(text) else ""
 
 
@@ -224,7 +228,7 @@ def _refused(refusal: _Refusal, keeper: str) -> Request:
 def of_others(request: Request, keeper: str) -> Request:
     """A request as it came from another process: what only the keeper may record is refused, what would have an event
     that it may not have, and what was decided without naming what it knew."""
-    if request.kind in KEEPERS_OWN or request.id.startswith(KEEPERS_ID):
+    if request.kind in KEEPERS_OWN or is_keepers_id(request.id):
         return _refused(_Refusal(request, KEEPERS_ONLY), keeper)
     if request.kind in _KNOWING and request.seen is None:
         return _refused(_Refusal(request, NO_SEEN), keeper)
@@ -241,6 +245,6 @@ def refusal_of_key(key: bytes | None, keeper: str) -> list[Request]:
         id = (key or b"").decode()
     except UnicodeDecodeError:
         return []
-    if not id or not is_short_text(id) or id.startswith(KEEPERS_ID):
+    if not id or not is_short_text(id) or is_keepers_id(id):
         return []
     return [_refused(_Refusal(Request(id, Kind.NOT_RECORDED, keeper), NO_CANONICAL_FORM), keeper)]

@@ -22,7 +22,7 @@ records = Table(
     Column("hash", LargeBinary(32), nullable=False),
     Column("value", LargeBinary, nullable=False),  # its canonical bytes
 )
-Index("ledger_records_answers", records.c.answers, unique=True)
+Index("ledger_records_answers", records.c.answers)  # not unique: the ledger is as it is, whoever has written it
 Index("ledger_records_subject", records.c.subject, records.c.number)
 Index("ledger_records_kind", records.c.kind, records.c.number)
 Index("ledger_records_unit", records.c.unit, records.c.number)

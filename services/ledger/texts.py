@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.ledger import schema
 from services.ledger.database import TEXTS, asking, changing, migrate, open_store
-from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.messaging.records.ledger import Kind, LedgerRecord, Request, is_hash
 
 _INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _SALT_BYTES: Final = 16
@@ -65,8 +65,14 @@ class Texts:
 
         `unit`: whose it is; empty: the operations centre's. Raises NoText, LedgerUnavailable.
         """
+        if not text.strip():
+            raise NoText("an empty text: write what is to be said")
         if "\0" in text or len(text) > MOST_CHARACTERS:
             raise NoText(f"a text of more than {MOST_CHARACTERS} characters, or with NUL in it: write a shorter one")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise NoText("a text that is not UTF-8: write it in UTF-8") from None
         salt = secrets.token_bytes(_SALT_BYTES)
         stored = StoredText(salted_hash(salt, text), salt, text, unit)
         self.put([stored])
@@ -111,7 +117,8 @@ class Texts:
 
 def erased_by(record: LedgerRecord) -> list[str]:
     """The hashes of texts that a record erases."""
-    return list(record.request.texts.values()) if record.request.kind is Kind.ERASED else []
+    named = record.request.texts.values() if record.request.kind is Kind.ERASED else ()
+    return [hash for hash in named if is_hash(hash)]
 
 
 def erasure(hash: str, writer: str, id: str, unit: str = "") -> Request:

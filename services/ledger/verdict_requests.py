@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.published import Verdict
-from services.ledger.recording import KEEPERS_ID, Known
+from services.ledger.recording import Known
 from services.messaging.reader import Record
-from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import Kind, Request, is_short_text, subject_of_case
+from services.messaging.records.fields import Unreadable, number_of
+from services.messaging.records.ledger import KEEPERS_ID, Kind, Request, is_short_text, subject_of_case
 from services.messaging.records.verdicts import decode
 
 _KINDS: Final = {"missed": Kind.MISSED, "met_by_late_entry": Kind.MET_LATE, "reversed": Kind.REVERSED}
@@ -36,9 +36,10 @@ class Source(NamedTuple):
     def is_after(self, recorded: str) -> bool:
         """Whether it is newer than what was recorded. Of another topic, it is."""
         topic_id, partition, offset = recorded.rsplit("/", 2) if recorded.count("/") >= 2 else ("", "", "")
-        if (topic_id, partition) != (self.topic_id, str(self.partition)) or not offset.isdecimal():
+        number = number_of(offset)
+        if (topic_id, partition) != (self.topic_id, str(self.partition)) or number is None:
             return True
-        return self.offset > int(offset)
+        return self.offset > number
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ def subject_of_key(key: bytes) -> str:
     """The subject of a record of `case.verdicts`, by its key. Raises Unreadable."""
     kpi, _, rest = key.decode(errors="replace").partition("|")
     case, _, cycle = rest.rpartition("|")
-    if not kpi or not case or not cycle.isdecimal():
+    number = number_of(cycle)
+    if not kpi or not case or number is None:
         raise Unreadable("its key is none of a verdict")
-    return subject_of_case(kpi, case.replace(KEY_SEPARATOR, " ", 1), int(cycle))
+    return subject_of_case(kpi, case.replace(KEY_SEPARATOR, " ", 1), number)
 
 
 def verdict_requests(known: Known, published: Iterable[Published], keeper: str) -> Iterator[Request]:

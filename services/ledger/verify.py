@@ -6,18 +6,19 @@ and by the index.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.ledger.checkpoints import Checkpoint
 from services.ledger.reader import ValidRecords
-from services.ledger.recording import KEEPERS_ID, answered_by
+from services.ledger.recording import answered_by
 from services.messaging.reader import Record
-from services.messaging.records.fields import Unreadable, fields_of, text, whole
-from services.messaging.records.ledger import GENESIS, LARGEST, Kind, LedgerRecord, chained, content_hash
+from services.messaging.records.fields import Unreadable, fields_of, text
+from services.messaging.records.ledger import GENESIS, KEEPERS_ID, LARGEST, Kind, LedgerRecord, chained, content_hash
 
 FORMAT: Final = "kpiwatch-ledger/1"
 """Of the first line of an export."""
@@ -40,6 +41,8 @@ class Verified:
     """Records that a producer has sent twice: that is no fault."""
     time: str = ""
     """The latest time of a record."""
+    proven: int = 0
+    """Up to which record the ledger fits to what others hold."""
     rivals: int = 0
     """Records of a second keeper, which nobody counts: that is no fault of the ledger."""
 
@@ -84,18 +87,34 @@ class Verified:
                 self.fault(f"the checkpoint of record {one.number} is signed by another key, {one.key}")
             self.compare_hash(one.number, one.hash)
 
+    def compare_own(self, keys: Iterable[str] = ()) -> None:
+        """The checkpoints in a ledger have to fit to it. They prove nothing: whoever writes it anew may have the key.
+        `keys`: as in `compare`."""
+        proven = self.proven
+        self.compare(self.checkpoints, keys)
+        self.proven = proven
+
+    def compare_written(self, written: "Written") -> None:
+        """Compare with a checkpoint as a report or a notice has it."""
+        self.compare_hash(written.number, written.hash)
+        own = [one.signature for one in self.checkpoints if one.number == written.number]
+        if own and not any(signature.startswith(written.signature) for signature in own):
+            self.fault(f"the ledger has another signature of the checkpoint of record {written.number}")
+
     def compare_hash(self, number: int, hash: str) -> None:
-        """Compare with the number and hash of a checkpoint, as a report prints them."""
+        """Compare with the number and hash of a checkpoint."""
         if number > self.number:
             self.fault(
                 f"a checkpoint covers record {number}, and the ledger ends with record {self.number}: its end was cut "
-                "off"
+                f"off, {number - self.number} records are missing"
             )
         elif number < 1 or self.hashes[number - 1].hex() != hash:
             self.fault(
                 f"record {number} has another hash than its checkpoint: it, or a record before it, is not the one that "
                 "was there"
             )
+        else:
+            self.proven = max(self.proven, number)
 
     def compare_index(self, indexed: Iterable[tuple[int, str]]) -> None:
         """Compare with the index: the first record that differs, and what the index has and the ledger does not."""
@@ -184,11 +203,7 @@ class _Void:
                 "record was put in before them. If a second keeper runs at this moment, verify again"
             )
         found.compare(one for one in self._checkpoints if one.is_signed)
-
-
-def _compare_own(found: Verified) -> None:
-    """The checkpoints in a ledger have to fit to it."""
-    found.compare(found.checkpoints)
+        found.proven = 0
 
 
 # ---- exports -----------------------------------------------------------------------------------------------
@@ -219,7 +234,7 @@ def verify_export(file: Path) -> Verified:
             raise ValueError(f"{file}: no export of a ledger: name a file of `kpiwatch ledger export`")
         for place, line in enumerate(lines, 2):
             _take_line(_line(line), place, found)
-    _compare_own(found)
+    found.compare_own()
     return found
 
 
@@ -249,14 +264,25 @@ def _take_line(fields: dict[str, Any], place: int, found: Verified) -> None:
     found.add(chained(found.hash, content_hash(value)), record)
 
 
-def checkpoint_written(written: str) -> tuple[int, str]:
-    """`NUMBER:HASH`, as a report prints it; blanks within the hash do not matter. ValueError says what is right."""
-    number, _, hash = written.partition(":")
-    joined = "".join(hash.split()).lower()
-    try:
-        fields = {"number": int(number)}
-        if len(bytes.fromhex(joined)) != len(GENESIS) // 2:
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"{written!r} is no checkpoint; write NUMBER:HASH as a report prints it") from None
-    return whole(fields, "number"), joined
+class Written(NamedTuple):
+    """A checkpoint as a report or a notice has it."""
+
+    number: int
+    hash: str
+    signature: str = ""
+    """Its beginning, in base64; empty: it is not given."""
+
+
+def checkpoint_written(written: str) -> Written:
+    """`NUMBER:HASH` as a report prints it, `NUMBER:HASH:SIGNATURE` as a notice has it, or the line in which it is;
+    blanks within the hash do not matter. ValueError says what is right."""
+    found = _WRITTEN.search(written)
+    if found is None:
+        raise ValueError(f"{written!r} is no checkpoint; write NUMBER:HASH as a report prints it, or copy the notice")
+    return Written(int(found[1]), "".join(found[2].split()).lower(), found[3] or "")
+
+
+_WRITTEN: Final = re.compile(
+    r"(?<![-\w.])([0-9]{1,18})[ \t]*[:：]\s*([0-9a-fA-F](?:\s*[0-9a-fA-F]){63})(?![0-9a-zA-Z])"
+    r"(?:[:：]([A-Za-z0-9+/]{16,86}={0,2}))?"
+)

@@ -260,6 +260,7 @@ class _System:
                 gateway=f"127.0.0.1:{settings.gateway_port}",
                 casebook=f"127.0.0.1:{settings.casebook_port}",
                 ledger=f"127.0.0.1:{settings.ledger_port}",
+                notifier=f"127.0.0.1:{settings.notifier_port}",
             ),
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"

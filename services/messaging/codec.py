@@ -1,6 +1,6 @@
 """JSON as it travels: read fast, and written canonically for the payload hash."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -27,42 +27,37 @@ def canonical(content: Mapping[str, Any]) -> bytes:
     orjson sorts keys and writes strings and integers as the RFC does; numbers with a fraction and keys that it would
     sort otherwise are left to the library for the RFC.
     """
-    if _is_plain(content):
+    if _are_plain(content.values()):
         text = dumps(content)
         if text.isascii() or not any(lead in text for lead in _ASTRAL_LEADS):
             return text
     return rfc8785.dumps(content)
 
 
-def _is_plain(content: Mapping[str, Any]) -> bool:
-    """Whether there is no float and no large integer in it."""
-    for value in content.values():
+_LEVELS: Final = 32
+"""Nested deeper, it is left to the library: orjson writes 254 levels."""
+
+
+def _are_plain(values: Iterable[Any], levels: int = _LEVELS) -> bool:
+    """Whether there is no float and no large integer in them, and they are nested no deeper than so many levels."""
+    for value in values:
         kind = type(value)
         if kind is str:  # nearly all are texts
             continue
-        if kind is dict:
-            if not _is_plain(value):
+        if kind is dict or kind is list:
+            if not levels or not _are_plain(value.values() if kind is dict else value, levels - 1):
                 return False
-        elif kind not in _PLAIN and not _CHECKS.get(kind, _is_other)(value):
+        elif kind not in _PLAIN and not _is_exact(value):
             return False
     return True
 
 
-def _is_exact(number: int) -> bool:
-    return -_EXACT <= number <= _EXACT
-
-
-def _are_texts(items: list[Any]) -> bool:
-    return all(type(item) is str for item in items)
-
-
-def _is_other(value: object) -> bool:
-    """A float, or what JSON does not have."""
-    return False
+def _is_exact(value: object) -> bool:
+    """Whether it is an integer that is the same for every reader of JSON; a float is none."""
+    return type(value) is int and -_EXACT <= value <= _EXACT
 
 
 _PLAIN: Final = frozenset((bool, type(None)))
-_CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {int: _is_exact, list: _are_texts}
 
 
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)

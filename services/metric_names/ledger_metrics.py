@@ -14,6 +14,10 @@ UNREADABLE = Metric(
     "kpi_ledger_unreadable_records_total", "Records that are not what their topic holds.", ("topic",), "counter"
 )
 READY = Metric("kpi_ledger_ready", "1 once the keeper has read the ledger and what was asked for before its start.")
+CUT = Metric(
+    "kpi_ledger_cut",
+    "1 if the keeper has stopped: the ledger does not have what the index or the file of checkpoints has.",
+)
 CHECKPOINT = Metric(
     "kpi_ledger_checkpoint_timestamp_seconds",
     "Time, by the plan's clock, of the latest checkpoint of the ledger; 0: there is none.",

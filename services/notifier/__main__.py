@@ -14,10 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from prometheus_client import CollectorRegistry
+
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
-from services.domain.plan.plan import Plan
+from services.domain.plan.plan import Plan, SupervisionStep
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.results.published import Card
 from services.domain.time.zone import Instant, Zone
@@ -32,22 +34,25 @@ from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.account import Tools
 from services.notifier.channels.calls import Calls
 from services.notifier.contacts import OPERATIONS, contacts_path, open_contacts, read_contacts
+from services.notifier.contacts import Contacts as OpenedContacts
 from services.notifier.courier import Courier, Surroundings
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids
 from services.notifier.escalation import Escalation, has_readable_times
+from services.notifier.figures import Figures, Named, NoticeMetrics
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
 from services.notifier.notice_state import NoticeState
 from services.notifier.notice_subject import Alert, Numbering, Subject, card_id, of_alert, of_card
 from services.notifier.notice_text import NoticeTexts, message_of
-from services.notifier.recipients import Contacts
+from services.notifier.recipients import Contacts, Role
 from services.notifier.secrets import Secrets
 from services.notifier.step_notices import StepNotices
 from services.notifier.webhook import notifier_app
+from services.notifier.witnesses import Witnesses
 from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
-from services.runtime.http_server import run_with_http_server
+from services.runtime.http_server import add_metrics, run_with_http_server
 from services.runtime.secret_file import kept_secret
 from services.runtime.settings import Settings
 
@@ -57,6 +62,9 @@ _TICK_SECONDS = 0.2
 _SHORT_SECONDS = 0.02
 """While an answer of the keeper or of a provider is awaited."""
 _COMPLAIN_SECONDS = 30.0
+_COUNT_SECONDS = 5.0
+"""How often the figures of a scrape are counted."""
+_FOR_LEADERS = (SupervisionStep.ORDER, SupervisionStep.CIRCULAR)
 
 
 class RealTime(NamedTuple):
@@ -105,6 +113,7 @@ class Notifier:
         self._mirror = Mirror(self._alertmanager, plan)
         self._sentences = CardSentences(plan)
         self._texts = NoticeTexts(plan)
+        self._witnesses = Witnesses(Zone(plan.head.timezone))
         key = _key(settings.outbox.with_suffix(".key"))
         self._numbering = Numbering(key)
         journal = Journal(settings.outbox.with_suffix(".alerts.jsonl"))  # its lock: one notifier at a time
@@ -127,7 +136,9 @@ class Notifier:
         self.accepted = AcceptedAlerts(journal)
         self._lost_ends = LostEnds(self._alertmanager.listed, self._real.seconds, self._real.asking)
         self._cards = Cards()
-        self._complained = float("-inf")
+        self._complained = self._counted = float("-inf")
+        self.figures: Figures | None = None
+        """What a scrape gets."""
         self._has_begun = self.caught_up = False
 
     # ---- the start -------------------------------------------------------------------------------------------
@@ -154,8 +165,10 @@ class Notifier:
 
     def _written(self, unit: str, subjects: Sequence[Subject], now: Instant) -> dict[str, Any]:
         """The recipients and texts of a notice."""
-        recipients = [one.id for one in self._contacts.recipients(unit or OPERATIONS)]
-        return {"recipients": recipients, **self._texts.of(unit, subjects, now)}
+        role = Role.LEADER if any(one.content.get("step") in _FOR_LEADERS for one in subjects) else Role.DUTY
+        recipients = [one.id for one in self._contacts.recipients(unit or OPERATIONS, role)]
+        told = self._witnesses.due(unit, now)
+        return {"recipients": recipients, **self._texts.of(unit, subjects, now), **told}
 
     def _begin(self) -> None:
         """Nothing is concluded before the ledger is read to its end, the outbox from before there was a ledger is taken
@@ -196,7 +209,14 @@ class Notifier:
             self._due.report(of_card(card, number, self._sentences.of(card)))
             self._escalate(card)
         self._ask(self._news() if self._has_begun else ())
+        self._count()
         self.caught_up = caught_up
+
+    def _count(self) -> None:
+        seconds = self._real.seconds()
+        if self.figures is not None and self._has_begun and seconds - self._counted >= _COUNT_SECONDS:
+            self._counted = seconds
+            self.figures.count(self._real.epoch())
 
     def _escalate(self, card: Card) -> None:
         """Count the steps of a card; those of one that is over are not notified any more. A card with a time that
@@ -236,6 +256,7 @@ class Notifier:
     def _read_ledger(self, timeout_seconds: float) -> None:
         for record in self._ledger.poll(timeout_seconds):
             self.state.note(record)
+            self._witnesses.take(record)
             self._escalation.take(record)
             self._steps.take(record)
             request = self._asked.take(record)
@@ -292,13 +313,19 @@ def _key(path: Path) -> bytes:
         ) from None
 
 
-def opened_contacts(settings: Settings, plan: Plan) -> Contacts:
+def opened_contacts(settings: Settings, plan: Plan) -> OpenedContacts:
     """Who gets notices. Raises ValueError where the file cannot be used; what cannot be used of it is logged."""
     file = read_contacts(contacts_path(settings.contacts, settings.plan), plan.units, needed=bool(settings.contacts))
     contacts = open_contacts(file, Tools(Secrets.of(settings), Calls()), settings.outbox)
     for sentence in contacts.unusable:
         log.error("%s; whoever has no other channel has the notices in %s", sentence, settings.outbox)
     return contacts
+
+
+def figures_of(state: NoticeState, contacts: OpenedContacts, plan: Plan) -> Figures:
+    """The figures of all units."""
+    named = [Named(one.unit, one.id, tuple(name for name, _ in one.outside)) for one in contacts.all()]
+    return Figures(state, named, (*plan.units, OPERATIONS))
 
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
@@ -313,6 +340,10 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         ending = threading.Event()
         thread = threading.Thread(target=notifier.run, args=(ending,), name="delivery", daemon=True)
         app = notifier_app(notifier.accepted.accept, thread.is_alive, ready=lambda: notifier.caught_up, token=token)
+        notifier.figures = figures_of(notifier.state, contacts, plan)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(NoticeMetrics(notifier.figures))
+        add_metrics(app, registry)
         run_with_http_server(thread, ending, app, settings.host, settings.notifier_port)
         notifier.close()
 

@@ -67,8 +67,11 @@ class Pace:
     """Real seconds."""
 
     first_wait: float = 5.0
-    """Before the second attempt; each further wait is twice as long."""
+    """Before the second attempt; each further wait is as much longer. Of a provider that fails half of the time one
+    notice in a thousand meets ten failures in a row: waits that double would make it late by hours."""
     longest_wait: float = 900.0
+    look_again: float = 15.0
+    """When a delivery that waits is looked at again at the latest: its account may have failed for long by then."""
     fall_back: float = 600.0
     """How long a channel may take before the next one is used."""
     abandoned: float = 2 * LONGEST_SEND_SECONDS
@@ -103,7 +106,14 @@ class Finish:
     kind: Kind
 
 
-Act = Send | Ask | Finish
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is to be done before a time."""
+
+    until: float
+
+
+Act = Send | Ask | Finish | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,8 @@ class Moment:
 
 
 def next_act(attempts: Sequence[Attempt], ways: Mapping[str, Way], moment: Moment, pace: Pace) -> Act | None:
-    """What is to be done now; None: nothing yet, or it is over. `ways`: the recipient's channels in their order."""
+    """What is to be done now; None: it is over, or a record must come first. `ways`: the recipient's channels in their
+    order."""
     if any(one.outcome is Kind.ACCEPTED for one in attempts):
         return None
     return _Course(attempts, ways, moment, pace).next()
@@ -145,23 +156,32 @@ class _Course:
             return self._elsewhere()
         last = self._attempts[-1]
         if last.channel not in self._ways or last.outcome is Kind.REFUSED:
-            return self._elsewhere() if last.outcome is not None or self._is_gone(last) else None
+            return self._elsewhere() if last.outcome is not None or self._is_gone(last) else self._unless_gone(last)
         if last.outcome is Kind.RETRY:
             return self._again(last)
         if last.outcome is Kind.UNCERTAIN or self._is_gone(last):
             return self._after_uncertain(last)
-        return None
+        return self._unless_gone(last)
+
+    def _unless_gone(self, last: Attempt) -> Act | None:
+        """While the notifier that began an attempt may be busy with it."""
+        return None if last.writer == self._moment.writer else Wait(last.began_at + self._pace.abandoned)
 
     def _is_gone(self, attempt: Attempt) -> bool:
         return self._moment.is_gone(attempt, self._pace)
 
     def _again(self, last: Attempt) -> Act | None:
         """After an attempt that may be repeated."""
-        if self._moment.now - self._run_since() >= self._pace.fall_back and self._others(last.channel):
+        fall_back, again = self._run_since() + self._pace.fall_back, self._again_at(last)
+        has_others = bool(self._others(last.channel))
+        if has_others and self._moment.now >= fall_back:
             return self._elsewhere()
-        if self._moment.now < last.ended_at + max(last.after_seconds, self._wait(last)):
-            return None
+        if self._moment.now < again:
+            return Wait(min(again, fall_back) if has_others else again)
         return self._repeat(last)
+
+    def _again_at(self, last: Attempt) -> float:
+        return last.ended_at + max(last.after_seconds, self._wait())
 
     def _after_uncertain(self, last: Attempt) -> Act | None:
         way = self._ways[last.channel]
@@ -187,9 +207,8 @@ class _Course:
     def _run_since(self) -> float:
         return min(one.began_at for one in self._run())
 
-    def _wait(self, last: Attempt) -> float:
-        tries = sum(1 for _ in self._run())
-        return float(min(self._pace.longest_wait, self._pace.first_wait * 2 ** (min(tries, 20) - 1)))
+    def _wait(self) -> float:
+        return min(self._pace.longest_wait, self._pace.first_wait * sum(1 for _ in self._run()))
 
     def _elsewhere(self) -> Act | None:
         """Over the next channel that may take it; over one that was tried before only after a long wait."""
@@ -204,7 +223,7 @@ class _Course:
                 return Send(channel, attempt, None)
         longest_ago = min(usable, key=lambda one: tried[one].number)
         if self._moment.now < tried[longest_ago].ended_at + self._pace.fall_back:
-            return None
+            return Wait(tried[longest_ago].ended_at + self._pace.fall_back)
         return Send(longest_ago, attempt, self._first(longest_ago).rendered, repeats=True)
 
     def _stay(self, last: Attempt | None) -> Act | None:

@@ -50,7 +50,7 @@ def _cleared(card: Card) -> Title:
     """Why a card was cleared; empty of an active one."""
     if not card.cleared_at:
         return Title(zh="", en="")
-    why = CARD_REASONS.get(card.reason, Title(zh=card.reason, en=card.reason))
+    why = CARD_REASONS.get(card.reason, Title(zh="其他原因", en=card.reason or "another reason"))
     return Title(zh=f"已解除（{why.zh}）", en=f" cleared ({why.en})")
 
 

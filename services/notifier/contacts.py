@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +24,7 @@ from services.catalog.load.toml_lines import line_of, lines_of
 from services.notifier.channels.account import ID, AccountEntry, MissingSecret, Opened, Tools
 from services.notifier.channels.file import NoticeFile
 from services.notifier.channels.message import Channel
-from services.notifier.recipients import LAST_WAY
+from services.notifier.recipients import LAST_WAY, Role
 from services.runtime.text_file import Unreadable, parsed_toml, read_text
 
 log = logging.getLogger(__name__)
@@ -36,15 +35,6 @@ FILE = LAST_WAY
 """The name of the channel that every recipient has, and a unit without contact has no other."""
 CONTACTS = "contacts.toml"
 E = TypeVar("E", bound=BaseModel)
-
-
-class Role(StrEnum):
-    """For what a contact is there."""
-
-    DUTY = "duty"
-    """值班: notices of cards, 提醒 and 催办."""
-    LEADER = "leader"
-    """分管负责人: 督办单 and 通报."""
 
 
 class InvalidContacts(ValueError):
@@ -125,9 +115,14 @@ class Recipient:
         return next((channel for own, channel in self.channels if own == name), None)
 
     @property
+    def outside(self) -> tuple[tuple[str, Channel], ...]:
+        """Those that lead to people: all but the file."""
+        return tuple(one for one in self.channels if one[0] != FILE)
+
+    @property
     def is_reached(self) -> bool:
         """Whether there is more than the file."""
-        return len(self.channels) > 1
+        return bool(self.outside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +143,10 @@ class Contacts:
     """What a unit without contact has."""
     unusable: tuple[str, ...] = ()
     """Sentences: accounts that cannot be used, and the remedy."""
+
+    def all(self) -> tuple[Recipient, ...]:
+        """The contacts of the file, in its order."""
+        return tuple(one for several in self.of_role.values() for one in several)
 
     def recipients(self, unit: str, role: Role = Role.DUTY) -> tuple[Recipient, ...]:
         """Who gets the notices of a unit (or of `OPERATIONS`): those of the role; else those on duty; else the file. A

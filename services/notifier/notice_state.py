@@ -4,19 +4,21 @@ attempt. A function of the records alone: two notifiers that have read the same 
 The bodies of the records (all numbers are whole):
 
 - `notice`: `subjects` (what the notice says about each, with its `id`, `family` and `status`), `recipients`, `title`,
-  `text_zh`, `text_en`, `urgent`, `plan_time`; `silences` = "not asked" where the Alertmanager did not answer.
+  `text_zh`, `text_en`, `urgent`, `plan_time`; `checkpoint` where the unit is told one; `silences` = "not asked" where
+  the Alertmanager did not answer.
 - `suppressed`: `subjects`, `plan_time`, and `by`: what holds them back.
 - `taken_over`: `subjects`, each with `to`, `outcome` and `written_at` as in the outbox before there was a ledger;
   `portion`, a number from 1 on, and `complete`, whether it is the last one. Each start of a notifier records one
   without subjects: it has taken over from the start before it.
 - `sending`: `notice`, `recipient`, `attempt`, `channel`, `key`, and `rendered`, or `rendered_base64` if it is no text.
 - `accepted`, `refused`, `retry`, `uncertain`: `notice`, `recipient`, `attempt`, `reason` or `provider_id`; where they
-  apply `after_seconds`, `crashed` (its notifier is gone), `asked` (the provider was asked), `final` (no channel left).
+  apply `after_seconds`, `crashed` (its notifier is gone), `asked` (the provider was asked), `final` (no channel left),
+  `closes` (the provider takes nothing by this account for `after_seconds`).
 """
 
 import base64
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +32,8 @@ from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import GENESIS, Kind, LedgerRecord, hash_of
 from services.notifier.attempts import OUTCOMES, Attempt
 from services.notifier.notice_subject import Alert, Content, Subject, alert_of
+from services.notifier.recipients import LAST_WAY
+from services.notifier.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,33 @@ class NoticeStatus(StrEnum):
 
     RAISED = "raised"
     ENDED = "ended"
+
+
+class End(StrEnum):
+    """How the delivery of a notice to one recipient ends."""
+
+    ACCEPTED = "accepted"
+    """A channel of the recipient has taken it."""
+    FILE = "file"
+    """The file has it: the recipient had no other channel."""
+    REFUSED = "refused"
+    """Every channel has refused it. At most the file has it, which nobody reads unasked."""
+    UNCERTAIN = "uncertain"
+    """A channel may have taken it, and none has said so. At most the file has it."""
+
+
+@dataclass(slots=True)
+class Use:
+    """How a channel of a recipient did lately."""
+
+    accepted_at: float = 0.0
+    """Real seconds since 1970 at which it last took a notice; 0: it never did."""
+    failed_at: float = 0.0
+    """When it last did not; 0: it never failed."""
+    failing_since: float = 0.0
+    """When it failed first since it took one; 0: it does not fail."""
+    failure: str = ""
+    """What it said at last."""
 
 
 @dataclass(slots=True)
@@ -101,8 +132,12 @@ class NoticeState:
         """Which ledger it is: the hash of its first record."""
         self.under_way: dict[Errand, Delivery] = {}
         """What is not delivered yet, in the order of the notices."""
-        self.ended: dict[Kind, int] = {Kind.ACCEPTED: 0, Kind.REFUSED: 0, Kind.UNCERTAIN: 0}
-        """How many deliveries have ended so."""
+        self.ended: Counter[tuple[str, End]] = Counter()
+        """(unit, how) → how many deliveries have ended so."""
+        self.used: dict[tuple[str, str], Use] = {}
+        """(recipient, channel) → how it did."""
+        self.traffic = Traffic()
+        """How much each account was called lately."""
         self.taken_over: set[int] = set()
         """The portions of the outbox from before there was a ledger that are in it."""
         self.outbox_is_taken_over = False
@@ -110,6 +145,7 @@ class NoticeState:
         self.answered: set[str] = set()
         """Ids of the requests to take over the outbox that the keeper has answered, in whatever way: it answers none
         of them again."""
+        self._touched: dict[Errand, None] = {}
         self._portions = 0
         self._queues: dict[tuple[str, str], deque[int]] = {}
         """(recipient, family) → the numbers of its notices that are under way."""
@@ -131,7 +167,7 @@ class NoticeState:
                 self._note_outcome(record)
             else:
                 self._note_subjects(record)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
             log.warning("record %d of the ledger has not the form of a %s: passed over", record.number, kind.value)
 
     def _note_subjects(self, record: LedgerRecord) -> None:
@@ -180,6 +216,7 @@ class NoticeState:
         for recipient in body["recipients"]:
             delivery = Delivery(record, recipient, families)
             self.under_way[delivery.errand] = delivery
+            self._touched[delivery.errand] = None
             for family in families:
                 self._queues.setdefault((recipient, family), deque()).append(record.number)
 
@@ -188,15 +225,18 @@ class NoticeState:
         delivery = self.under_way.get((body["notice"], body["recipient"]))
         if delivery is None or body["attempt"] != len(delivery.attempts) + 1:
             return
-        delivery.attempts.append(
-            Attempt(
-                number=body["attempt"],
-                channel=body["channel"],
-                rendered=rendered_of(body),
-                writer=record.request.writer,
-                began_at=_seconds(record.written_at),
-            )
+        attempt = Attempt(
+            number=body["attempt"],
+            channel=body["channel"],
+            rendered=rendered_of(body),
+            writer=record.request.writer,
+            began_at=_seconds(record.written_at),
         )
+        if delivery.attempts:
+            self._end_call(delivery, delivery.attempts[-1], attempt.began_at)
+        self.traffic.begin(attempt.channel, delivery.recipient)
+        delivery.attempts.append(attempt)
+        self._touched[delivery.errand] = None
 
     def _note_outcome(self, record: LedgerRecord) -> None:
         kind, body = record.request.kind, record.request.body
@@ -207,24 +247,48 @@ class NoticeState:
             self._end(delivery, kind)
             return
         place = int(body["attempt"]) - 1
-        delivery.attempts[place] = replace(
-            delivery.attempts[place],
+        if place < 0:
+            raise ValueError("no attempt")
+        before = delivery.attempts[place]
+        delivery.attempts[place] = after = replace(
+            before,
             outcome=kind,
             ended_at=_seconds(record.written_at),
             after_seconds=float(body.get("after_seconds", 0)),
             crashed=body.get("crashed") is True,
             asked=body.get("asked") is True,
         )
+        self._touched[delivery.errand] = None
+        self._end_call(delivery, before, after.ended_at)
+        self._note_use(delivery.recipient, after, str(body.get("reason", "")))
+        if body.get("closes") is True:
+            self.traffic.close(after.channel, after.ended_at + after.after_seconds)
         if kind is Kind.ACCEPTED:
             self._end(delivery, kind)
 
+    def _end_call(self, delivery: Delivery, attempt: Attempt, at: float) -> None:
+        """An attempt is over, if it was not before."""
+        if attempt.outcome is None:
+            self.traffic.end(attempt.channel, delivery.recipient, at)
+
+    def _note_use(self, recipient: str, attempt: Attempt, reason: str) -> None:
+        use = self.used.setdefault((recipient, attempt.channel), Use())
+        if attempt.outcome is Kind.ACCEPTED:
+            use.accepted_at, use.failing_since = attempt.ended_at, 0.0
+        elif not attempt.crashed:  # which says nothing of the channel
+            use.failed_at, use.failure = attempt.ended_at, reason
+            use.failing_since = use.failing_since or attempt.began_at
+
     def _end(self, delivery: Delivery, kind: Kind) -> None:
         del self.under_way[delivery.errand]
-        self.ended[kind] += 1
+        self._touched.pop(delivery.errand, None)
+        self.ended[delivery.notice.request.unit, end_of(delivery.attempts, kind)] += 1
         for family in delivery.families:
             queue = self._queues[delivery.recipient, family]
             queue.remove(delivery.notice.number)
-            if not queue:
+            if queue:  # it may be the turn of this one now
+                self._touched[queue[0], delivery.recipient] = None
+            else:
                 del self._queues[delivery.recipient, family]
 
     # ---- what it says ----------------------------------------------------------------------------------------
@@ -236,6 +300,11 @@ class NoticeState:
     def is_held(self, subject: Subject) -> bool:
         """Whether it is noted that the notice to the subject's unit was held back."""
         return subject.unit in self.held.get(subject.id, ())
+
+    def touched(self) -> list[Errand]:
+        """Deliveries under way of which something is on record since the last time, and those whose turn has come."""
+        found, self._touched = list(self._touched), {}
+        return found
 
     def may_be_sent(self, delivery: Delivery) -> bool:
         """Whether no earlier notice about the same subject is under way to the same recipient."""
@@ -263,6 +332,17 @@ def claim_of(subject: Subject, unit: str, turn: int) -> str:
     status = NoticeStatus.RAISED if subject.active else NoticeStatus.ENDED
     whose = unit if subject.active else "*"  # one end for all, whoever held it last
     return f"notice/{whose}/{subject.id}/{status}/{turn}"
+
+
+def end_of(attempts: Iterable[Attempt], kind: Kind) -> End:
+    """How a delivery has ended, of its attempts and of the kind of its last record."""
+    outcomes = {(one.channel == LAST_WAY, one.outcome) for one in attempts}
+    if (False, Kind.ACCEPTED) in outcomes:
+        return End.ACCEPTED
+    if (False, Kind.UNCERTAIN) in outcomes or kind is Kind.UNCERTAIN:
+        return End.UNCERTAIN
+    by_file = (True, Kind.ACCEPTED) in outcomes
+    return End.FILE if by_file and all(is_file for is_file, _ in outcomes) else End.REFUSED
 
 
 def written(rendered: bytes) -> dict[str, str]:

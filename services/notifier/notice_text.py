@@ -13,9 +13,12 @@ from services.domain.time.zone import Instant, Zone
 from services.messaging.records.cards import card_for_notice
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import LedgerRecord
+from services.metric_names.alert_names import ALERT_NAMES
 from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.message import Message
+from services.notifier.contacts import OPERATIONS
 from services.notifier.notice_subject import Subject
+from services.notifier.witnesses import TOLD
 
 SHOWN: Final = 20
 """Sentences of one notice; of more it says how many there are."""
@@ -39,21 +42,25 @@ class NoticeTexts:
         zh = [f"{name.zh}：", *_numbered([one.zh for one in shown])]
         en = [f"{name.en}:", *_numbered([one.en for one in shown])]
         if more > 0:
-            zh.append(f"另有{more}项，请打开链接查看。")
-            en.append(f"{more} more; open the link to see them.")
+            zh.append(f"另有{more}项，请登录系统查看。")
+            en.append(f"{more} more; see them in the system.")
         return {"title": title, "text_zh": "\n".join(zh), "text_en": "\n".join(en)}
 
     def _unit(self, id: str) -> Title:
         unit = self._plan.units.get(id)
-        return unit.title if unit is not None else Title(zh=id or "营商办", en=id or "operations centre")
+        if unit is not None:
+            return unit.title
+        if id in ("", OPERATIONS):
+            return Title(zh="营商办", en="operations centre")
+        return Title(zh=id, en=id)  # of an alert, whose labels are free text
 
     def _sentence(self, subject: Subject, year: int) -> Title:
         card = _card(subject)
         if card is not None:
             return self._sentences.of(card, year)
         content = subject.content
-        name = str(content.get("alertname", subject.id))
-        zh, en = str(content.get("summary_zh", name)), str(content.get("summary_en", name))
+        name = _alert_name(str(content.get("alertname", "")))
+        zh, en = str(content.get("summary_zh", name.zh)), str(content.get("summary_en", name.en))
         return (
             Title(zh=zh, en=en)
             if subject.active
@@ -91,6 +98,7 @@ def message_of(notice: LedgerRecord, desk_url: str) -> Message:
         link=f"{desk_url.rstrip('/')}/notices/{notice.number}" if desk_url else "",
         unit=notice.request.unit,
         urgent=body.get("urgent") is True,
+        checkpoint=str(body.get(TOLD, "")),
     )
 
 
@@ -109,6 +117,11 @@ def _kind(subject: Subject) -> str:
         return "step"
     level = str(subject.content.get("level", ""))
     return level if level in tuple(Level) else "alert"
+
+
+def _alert_name(name: str) -> Title:
+    """What an alert that has no sentence of its own is called."""
+    return ALERT_NAMES.get(name, Title(zh=f"系统告警（{name}）" if name else "系统告警", en=name or "an alert"))
 
 
 def _card(subject: Subject) -> Card | None:

@@ -2,12 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from services.notifier.channels.message import Channel
 
 LAST_WAY = "file"
 """The name of the channel that every recipient has: for what no other channel takes any more."""
+
+
+class Role(StrEnum):
+    """For what a contact is there."""
+
+    DUTY = "duty"
+    """值班: notices of cards, 提醒 and 催办."""
+    LEADER = "leader"
+    """分管负责人: 督办单 and 通报."""
 
 
 class Quiet(Protocol):
@@ -36,8 +46,8 @@ class Recipient(Protocol):
 class Contacts(Protocol):
     """The recipients of all units."""
 
-    def recipients(self, unit: str) -> Sequence[Recipient]:
-        """Who gets the notices of a unit, or of the operations centre. Never empty."""
+    def recipients(self, unit: str, role: Role = Role.DUTY) -> Sequence[Recipient]:
+        """Who gets the notices of a unit, or of the operations centre, that are for that role. Never empty."""
 
     def recipient(self, id: str) -> Recipient:
         """The recipient of that id, as it is now; if there is none any more, another one of the unit."""

@@ -26,17 +26,21 @@ def add_health(app: FastAPI, reads: str, alive: Callable[[], bool], ready: Calla
         return _answer(alive() and ready(), "ready", f"still reading the {reads} from their beginning")
 
 
+def add_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
+    """Add /metrics to an app."""
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
 def metrics_app(
     name: str, reads: str, registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]
 ) -> FastAPI:
     """The HTTP side of a process that has nothing but metrics and health. `name`: of the process; the others are those
     of `add_health`."""
     app = FastAPI(title=f"kpiwatch {name}", openapi_url=None)
-
-    @app.get("/metrics")
-    def scrape() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
+    add_metrics(app, registry)
     add_health(app, reads, alive, ready)
     return app
 

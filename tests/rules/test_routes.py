@@ -72,6 +72,7 @@ def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_p
         ("alertname=FeedbackStopped severity=act unit=operations", "act"),
         ("alertname=CasebookDown severity=act unit=operations", "act"),
         ("alertname=LedgerDown severity=page unit=operations", "page"),
+        ("alertname=LedgerCut severity=page unit=operations", "page"),
         ("alertname=LedgerVoid severity=act unit=operations", "act"),
         ("alertname=PipelineDown severity=page unit=operations", "page"),
         ("alertname=SourceSilent severity=act unit=liangjiang-water", "act"),

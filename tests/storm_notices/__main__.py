@@ -1,8 +1,8 @@
 """`python -m tests.storm_notices --cards N --kills K --seed S`: kill -9 over the notices, and what is lost or doubled.
 
 A broker, the keeper of the ledger, a notifier and doubles of messengers of which half of the messages meet a fault: an
-error in an answer with 200, 503, a lost answer. Cards come; notifier and keeper are killed, by seed; once the notifier
-loses all it has on the disk and reads alert.cards again. In the end every card that is active is notified to its unit,
+error in an answer with 200, 503, a lost answer. Cards come; notifier and keeper are killed, by seed; once both lose all
+that they have on the disk and read everything again. In the end every card that is active is notified to its unit,
 every end of one, and each notice was seen once. By the channel without keys there were no more repeats than crashes of
 the notifier, and those notices are marked. Exit code 0: so it is. Else the folder stays.
 """
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--cards", type=int, default=5_000)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=300, help="how long the cards take to come (300)")
+    parser.add_argument("--seconds", type=float, default=270, help="how long the cards take to come (270)")
     parser.add_argument("--keep", action="store_true", help="keep the folder also where nothing is wrong")
     given = parser.parse_args()
     long_run.begin()

@@ -118,8 +118,10 @@ class KeeperWorld:
         """A keeper that starts, with an index of this name."""
         self._keepers += 1
         index = LedgerIndex.at(str(self.folder / f"{name}.sqlite"))
+        checkpoints = CheckpointFile(self.folder / f"{name}.jsonl")
+        held = checkpoints.signed()
         index.open(self.ids)
-        stores = Stores(index, self.texts(), CheckpointFile(self.folder / f"{name}.jsonl"))
+        stores = Stores(index, self.texts(), checkpoints, held)
         topics = Topics(
             MemoryLog(self, index.place()),
             MemoryInputs(self, index.next_request()),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.messaging.records.ledger import Kind
-from services.notifier.attempts import OUTCOMES, Act, Ask, Attempt, Finish, Moment, Pace, Send, Way, next_act
+from services.notifier.attempts import OUTCOMES, Act, Ask, Attempt, Finish, Moment, Pace, Send, Wait, Way, next_act
 from services.notifier.channels.message import FOR_EVER
 
 PACE = Pace()
@@ -23,8 +23,14 @@ def attempt(number: int, channel: str, outcome: Kind | None = None, at: float = 
 
 
 def act(*attempts: Attempt, at: float = 0.0, ways: dict[str, Way] | None = None) -> Act | None:
+    """What is to be done now. None: nothing yet, and not before a time that it names."""
     chosen = {"app": APP, "robot": ROBOT, "file": FILE} if ways is None else ways
-    return next_act(attempts, chosen, Moment(at, ME), PACE)
+    found = next_act(attempts, chosen, Moment(at, ME), PACE)
+    if not isinstance(found, Wait):
+        return found
+    assert found.until > at
+    assert not isinstance(next_act(attempts, chosen, Moment(found.until, ME), PACE), Wait | None)
+    return None
 
 
 def test_the_first_attempt_uses_the_first_channel_and_renders_the_notice() -> None:
@@ -49,7 +55,7 @@ def test_what_every_channel_refuses_ends_as_refused() -> None:
     assert act(ways={}) == Finish(Kind.REFUSED)
 
 
-def test_a_retry_repeats_the_stored_bytes_after_a_wait_that_doubles() -> None:
+def test_a_retry_repeats_the_stored_bytes_after_a_wait_that_grows() -> None:
     first = attempt(1, "app", Kind.RETRY)
     assert act(first, at=5.9) is None
     assert act(first, at=6) == Send("app", 2, BYTES, repeats=True)
@@ -73,9 +79,9 @@ def test_a_channel_that_is_down_is_left_for_the_next_one_and_used_again_when_tha
 
 
 def test_the_only_channel_is_tried_for_ever() -> None:
-    tries = [attempt(n, "app", Kind.RETRY, at=n * 1_000.0) for n in range(1, 100)]
-    assert act(*tries, at=99_000 + PACE.longest_wait, ways={"app": APP}) is None
-    assert act(*tries, at=99_001 + PACE.longest_wait, ways={"app": APP}) == Send("app", 100, BYTES, repeats=True)
+    tries = [attempt(n, "app", Kind.RETRY, at=n * 1_000.0) for n in range(1, 200)]
+    assert act(*tries, at=199_000 + PACE.longest_wait, ways={"app": APP}) is None
+    assert act(*tries, at=199_001 + PACE.longest_wait, ways={"app": APP}) == Send("app", 200, BYTES, repeats=True)
 
 
 def test_an_attempt_of_an_earlier_start_is_repeated_at_once_while_the_provider_knows_its_key() -> None:

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from dashboards.publish import FOLDERS
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.ledger_alerts import LEDGER_JOB
+from services.alert_rules.notice_alerts import NOTIFIER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.write import TOKEN_FILE
 from services.cli.__main__ import COMMANDS
@@ -125,7 +126,7 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
     source = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")
     jobs = {one["job_name"]: one for one in scraped["scrape_configs"]}
     (relay,) = jobs.pop(RELAY_JOB)["dns_sd_configs"]
-    assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB, LEDGER_JOB}
+    assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB, LEDGER_JOB, NOTIFIER_JOB}
     webhooks = {hook["url"] for one in output["receivers"] for hook in one.get("webhook_configs", [])}
     called = [
         *(target for job in jobs.values() for target in job["static_configs"][0]["targets"]),

@@ -18,12 +18,12 @@ from services.notifier.contacts import (
     Contacts,
     InvalidContacts,
     QuietHours,
-    Role,
     channel_kinds,
     contacts_path,
     open_contacts,
     read_contacts,
 )
+from services.notifier.recipients import Role
 from services.notifier.secrets import Secrets
 from services.runtime.settings import Settings
 

@@ -1,7 +1,9 @@
 """`kpiwatch decide` and `answer`: what they show, ask and record. The ledger is in memory, the casebook small."""
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import orjson
 import pytest
@@ -15,11 +17,14 @@ from services.cli.__main__ import main
 from services.cli.ledger_session import Session
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Zone
+from services.ledger.backup import back_up, erasures_in, put_texts_back, read_backup
 from services.ledger.enforcement import Enforcement
+from services.ledger.texts import Texts, erased_by, erasure
+from services.ledger.writer import LedgerAway, NotRecorded
 from services.messaging.records.ledger import Kind, Request, subject_of_case
 from tests.integration.crash_story import write_plan
 from tests.unit.casebook_records import IDS, Log, filled
-from tests.unit.ledger_world import LedgerWorld
+from tests.unit.ledger_world import LedgerWorld, MemoryLedger
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -169,3 +174,64 @@ def test_a_keeper_that_does_not_answer_is_said(said: Said, world: LedgerWorld) -
     world.keeper_works = False
     code, _, error = said("decide", "--by", "值班3", "--yes", *CONFIRM)
     assert code == 3 and "keeper" in error
+
+
+REPLY = ("reply", "W-1", "--promise", "WITHIN")
+WORDS = "家中有病人，月底前办结"
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Texts:
+    monkeypatch.setenv("KPIWATCH_TEXTS", str(tmp_path / "texts.sqlite"))
+    return Texts.at(str(tmp_path / "texts.sqlite"))
+
+
+def test_a_reply_in_words_can_be_erased_and_does_not_come_back_with_a_copy(
+    said: Said, world: LedgerWorld, texts: Texts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = ("answer", "--unit", "north", "--by", "窗口2")
+    code, out, _ = said(*unit, "--text", WORDS, *REPLY)
+    replied = world.records()[-1].request
+    hash = replied.texts["text"]
+    assert (code, replied.kind, replied.unit) == (0, Kind.REPLIED, "north") and hash in out
+    assert WORDS.encode() not in b"".join(world.log)
+    assert said("ledger", "text", hash)[1] == f"{WORDS}\n"
+    _, shown, _ = said("decide", "--by", "x", "--yes", *CONFIRM)
+    assert hash in shown
+    back_up(tmp_path / "copy.tar", {}, texts.all())
+    world.record(erasure(hash, "cli", "erase/1"))
+    for record in world.records():
+        texts.erase(erased_by(record))
+    put_texts_back(read_backup(tmp_path / "copy.tar"), texts, erasures_in(world.records()).hashes)
+    assert texts.text(hash) is None
+    code, _, error = said("ledger", "text", hash)
+    assert code == 1 and "it was erased" in error
+    monkeypatch.setattr("sys.stdin", io.StringIO("由标准输入"))
+    assert said(*unit, "--text", "-", *REPLY)[0] == 0
+    assert texts.text(world.records()[-1].request.texts["text"]) == "由标准输入"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"), [("", "empty"), (" \n", "empty"), ("长" * 20_001, "20000 characters"), ("\udcff", "not UTF-8")]
+)
+def test_a_text_that_cannot_be_kept_is_refused_and_nothing_is_recorded(
+    said: Said, world: LedgerWorld, texts: Texts, text: str, part: str
+) -> None:
+    code, _, error = said("answer", "--unit", "north", "--by", "x", "--text", text, *REPLY)
+    assert code == 2 and part in error
+    assert (world.log, [*texts.all()]) == ([], [])
+
+
+@pytest.mark.parametrize(("refused", "code", "left"), [(True, 1, None), (False, 3, WORDS)])
+def test_a_text_of_which_nothing_is_recorded_is_erased_and_one_that_may_be_recorded_yet_is_not(
+    said: Said, world: LedgerWorld, texts: Texts, monkeypatch: pytest.MonkeyPatch, refused: bool, code: int,
+    left: str | None,
+) -> None:  # fmt: skip
+    def answered(*given: object) -> NotRecorded:
+        if refused:
+            return NotRecorded("claimed", 1, world.record(Request("r", Kind.NOTICE, "w"))[0])
+        raise LedgerAway("the keeper did not answer")
+
+    monkeypatch.setattr(MemoryLedger, "until_recorded", answered)
+    assert said("answer", "--unit", "north", "--by", "x", "--text", WORDS, *REPLY)[0] == code
+    assert [one.text for one in texts.all()] == [left]

@@ -26,7 +26,8 @@ from services.domain.time.zone import Instant
 from services.ledger import decisions_check
 from services.ledger import enforcement as enforcement_module
 from services.ledger.decisions_check import Fault, OperationsEvent, compare, operations_event
-from services.ledger.enforcement import Enforcement, GatewayAway, NoKey, operations_key, run, sending_to
+from services.ledger.enforcement import Enforcement, GatewayAway, Indexed, NoKey, operations_key, run, sending_to
+from services.ledger.reader import BEGINNING, Place
 from services.ledger.recording import of_others
 from services.messaging.codec import CODEC
 from services.messaging.records.decisions import About, Decision, Matter, Refusal, Statement, event_of
@@ -481,7 +482,7 @@ def test_an_error_that_nobody_expects_does_not_end_the_thread(
 ) -> None:
     ending, begun = threading.Event(), list[int]()
 
-    def reader(bootstrap: str) -> Any:
+    def reader(bootstrap: str, after: Place) -> Any:
         begun.append(1)
         if len(begun) > 2:
             ending.set()
@@ -489,7 +490,9 @@ def test_an_error_that_nobody_expects_does_not_end_the_thread(
 
     monkeypatch.setattr(enforcement_module, "LedgerReader", reader)
     monkeypatch.setattr(enforcement_module, "_LONGEST_WAIT", 0.0)
-    thread = enforcement_module.start("nowhere", refuse, lambda request: None, "keeper-1", ending)
+    thread = enforcement_module.start(
+        "nowhere", lambda: Indexed(BEGINNING, []), lambda: Enforcement(refuse, lambda request: None, "k"), ending
+    )
     thread.join(10)
     assert len(begun) == 3 and "RuntimeError at" in caplog.text and "W-1" not in caplog.text
 

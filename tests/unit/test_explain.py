@@ -46,6 +46,7 @@ from tests.unit.cases import (
     milestone,
     node_started,
     promise,
+    rated,
     reopened,
     reported,
     resumed,
@@ -321,6 +322,18 @@ def test_a_late_entry_that_no_decision_had_seen_says_what_was_decided_before() -
     assert "认定截至 2021-10-20" in text and "confirmed, of what had arrived by" in text
     (decision,) = machine_readable(explanation, judge, ())["cycles"][0]["promises"][0]["decisions"]
     assert (decision["decision"], decision["through"]) == ("accepted", "2021-10-20T09:00:00+08:00")
+
+
+def test_a_confirmed_late_entry_names_what_arrived_since_and_waits() -> None:
+    late = completed("2021-10-13T09:00", received="2021-11-01T09:00")
+    decided = confirmed("2021-11-02T09:00", cycle=1, through="2021-11-01T09:00")
+    other = completed("2021-10-14T09:00", received="2021-11-03T09:00")
+    struck = correction("2021-11-04T09:00", late, None)
+    facts = (accepted("2021-10-11T09:00"), late, decided, other, rated("2021-11-03T10:00", 5), struck)
+    explained = the_one(output(judge_of(promise()), *facts))
+    assert explained.judgement.outcome is Outcome.LATE_ENTRY
+    assert explained.turned_by == (other,)
+    assert explained.missed_limit == end_of("2021-10-15")
 
 
 def test_a_late_entry_names_the_limit_that_had_passed_not_the_one_that_a_correction_bought() -> None:

@@ -20,6 +20,7 @@ from services.messaging.records.ledger import (
     Request,
     RequestInvalid,
     hash_of,
+    is_keepers_id,
 )
 from services.messaging.topics import LEDGER
 from tests.unit.ledger_world import LedgerWorld
@@ -108,9 +109,14 @@ def test_a_decision_that_does_not_name_what_it_knew_is_refused(kind: Kind) -> No
 
 
 def test_an_id_of_the_keeper_cannot_be_taken_by_others() -> None:
-    refused = answer(LedgerWorld(), asked("keeper/checkpoint/1"))
-    assert isinstance(refused, NotRecorded)
-    assert refused.reason == "keeper"
+    world = LedgerWorld()
+    for id in ("keeper/checkpoint/1", "ledger-1"):
+        with pytest.raises(RequestInvalid, match="the keeper alone makes"):
+            answer(world, asked(id))
+        world.requests.append(asked(id).record()[1] or b"")  # past the client
+    world.keep()
+    assert [each.request.body.get("reason") for each in world.records()] == ["keeper"] * 2
+    assert not any(is_keepers_id(id) and "not-recorded" not in id for id in world.known.answered)
 
 
 def test_what_cannot_be_recorded_is_refused_and_the_next_one_is_recorded() -> None:

@@ -1,6 +1,9 @@
 """The keeper: each request has one answer, and there is one history, whatever crashes, freezes or starts twice."""
 
+import dataclasses
 import random
+import re
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,19 +12,22 @@ import pytest
 
 from services.domain.intake.facts import case_key
 from services.ledger import keeper as keeper_module
-from services.ledger.checkpoints import EVERY, Checkpoint, read_checkpoints
+from services.ledger.__main__ import indexed_decisions
+from services.ledger.checkpoints import EVERY, Checkpoint, line_of, read_checkpoints
+from services.ledger.enforcement import Enforcement
 from services.ledger.index import LedgerIndex
 from services.ledger.keeper import RecordsLost
 from services.ledger.reader import LedgerCut, ValidRecords
-from services.ledger.recording import answered_by
+from services.ledger.recording import KEEPERS_OWN, answered_by
 from services.ledger.texts import erasure
 from services.ledger.verify import verify_topic
 from services.messaging.reader import Record
-from services.messaging.records.decisions import About, Decision, Matter
+from services.messaging.records.decisions import About, Decision, Matter, in_force, not_in_force
 from services.messaging.records.fields import KeyValue
-from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.messaging.records.ledger import EVENT_ID, Kind, LedgerRecord, Request
 from services.messaging.topics import CASE_VERDICTS, LEDGER
 from tests.unit.keeper_world import START, KeeperWorld
+from tests.unit.test_ledger_verify import as_topic
 
 DAY = 86_400_000_000
 
@@ -192,6 +198,60 @@ def test_a_record_of_another_form_does_not_end_the_keeper(
     assert [each.request.id for each in history(world) if each.request.id in "abc"] == ["a", "b", "c"]
 
 
+# ---- ids of the keeper ---------------------------------------------------------------------------------
+def all_that_a_keeper_records_of_itself(world: KeeperWorld) -> list[Request]:
+    """Each of its kinds: a checkpoint, misses, reversals, outcomes of decisions, refusals."""
+    matter = Matter("P", case_key("/hall", "A-1"), 1)
+    data = {"kpi": "P", "decision": "accepted", "cycle": 1}
+    event = Decision(matter, About.LATE_ENTRY, "accepted", "x", "case.confirmed", data).request("d", "cli", 0).body
+    keeper = world.keeper()
+    for case in ("A-1", "A-2"):
+        world.publish("missed", case=case)
+    world.ask(asked("d1", Kind.DECIDED, body=event, seen=9**9), asked("d2", Kind.DECIDED, body=event, seen=9**9))
+    world.ask(asked("a", claims=("c",)), asked("b", claims=("c",)))
+    world.step(keeper)
+    first, second = (each for each in history(world) if each.request.kind is Kind.DECIDED)
+    keeper.ask(in_force(first, keeper.name))
+    keeper.ask(not_in_force(second, keeper.name, []))
+    world.step(keeper)
+    keeper.ask(in_force(second, keeper.name, second.number))
+    world.publish(None)
+    world.compacted = {1}  # A-2 is gone
+    world.step(world.keeper())
+    world.step(keeper)
+    records = [LedgerRecord.decode(value).request for value in world.log]
+    return [each for each in records if each.writer.startswith("keeper-")]
+
+
+def own_forms(requests: list[Request]) -> Counter[tuple[str, str]]:
+    """Kind and form of the id, without the refusals of what others asked for under an id of the keeper."""
+    own = [each for each in requests if each.body.get("reason") != "keeper"]
+    return Counter((each.kind.value, form_of(each.id)) for each in own)
+
+
+def form_of(id: str) -> str:
+    return re.sub(r"(?<=/)[0-9]+(?=/|$)", "{}", id)
+
+
+@pytest.mark.parametrize("how", ["request", "own kind", "unreadable"])
+def test_nobody_can_keep_the_keeper_from_recording_by_asking_for_its_ids_first(tmp_path: Path, how: str) -> None:
+    for name in ("plain", "taken"):
+        (tmp_path / name).mkdir()
+    plain = all_that_a_keeper_records_of_itself(KeeperWorld(tmp_path / "plain"))
+    forms = {form_of(each.id) for each in plain} | {f"{EVENT_ID}{{}}"}
+    assert {each.kind for each in plain} >= KEEPERS_OWN - {Kind.MET_LATE}
+    assert len(forms) >= 7
+    world = KeeperWorld(tmp_path / "taken")
+    for at, id in enumerate(sorted({form.replace("{}", str(number)) for form in forms for number in range(40)})):
+        foreign = asked(id, Kind.IN_FORCE if how == "own kind" else Kind.NOTICE, body={"decision": 1})
+        world.ask(dataclasses.replace(foreign, unit="u" * 401) if how == "unreadable" else foreign)
+        world.keys[at] = id.encode()
+    assert own_forms(all_that_a_keeper_records_of_itself(world)) == own_forms(plain)
+    refused = [each for each in history(world) if each.request.body.get("reason") == "keeper"]
+    assert len(refused) == (0 if how == "unreadable" else len(world.keys))
+    assert verify_topic(as_topic(world.log)).faults == []
+
+
 # ---- a ledger that is not the one that was recorded ----------------------------------------------------
 def test_a_ledger_that_was_made_again_is_refused_and_the_index_stays(world: KeeperWorld) -> None:
     world.ask(asked("a"), asked("b"))
@@ -228,6 +288,67 @@ def test_a_ledger_that_is_cut_while_the_keeper_runs_gets_no_more_records(world: 
     assert world.log == log
 
 
+def lose_the_index(world: KeeperWorld) -> None:
+    for file in world.folder.glob("one.sqlite*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("left", [0, 1, 3, 6])
+@pytest.mark.parametrize("continued", [False, True])
+def test_a_ledger_that_was_cut_together_with_its_index_is_refused_by_the_file_of_checkpoints(
+    world: KeeperWorld, left: int, continued: bool
+) -> None:
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(world.keeper())
+    world.now += 2 * DAY
+    world.ask(asked("last"))
+    world.step(world.keeper())
+    assert checkpoints(world)[-1].number == 7  # five, a checkpoint, the last one
+    file = (world.folder / "one.jsonl").read_bytes()
+    del world.log[left:]
+    lose_the_index(world)
+    if continued:  # by somebody who may write it and sign, so that it is as long as it was and has checkpoints
+        world.ask(*(asked(f"x{n}") for n in range(9)))
+        world.step(world.keeper("two"), 6)
+    log = list(world.log)
+    world.ask(asked("y"))
+    for _ in range(2):  # started again, it finds the same
+        keeper = world.keeper()
+        with pytest.raises(LedgerCut, match="the file of checkpoints names record [57]"):
+            world.step(keeper)
+    assert (world.log, (world.folder / "one.jsonl").read_bytes()) == (log, file)
+    lose_the_index(world)
+    (world.folder / "one.jsonl").rename(world.folder / "kept.jsonl")  # as docs/ledger.md says
+    world.step(world.keeper())
+    assert history(world)[-1].request.id == "y"
+
+
+def test_a_keeper_that_finds_the_ledger_cut_stays_and_says_so(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(keeper)
+    del world.log[-3:]
+    ending = threading.Event()
+    thread = threading.Thread(target=keeper.run, args=(ending,))
+    thread.start()
+    while not keeper.cut:
+        thread.join(0.01)
+        assert thread.is_alive()
+    assert not keeper.ready
+    ending.set()
+    thread.join()
+
+
+def test_what_is_no_checkpoint_in_the_file_refuses_nothing(world: KeeperWorld) -> None:
+    world.ask(asked("a"))
+    world.step(world.keeper())
+    forged = dataclasses.replace(checkpoints(world)[0], number=99)  # its signature is of another number
+    (world.folder / "one.jsonl").write_text(f"{line_of(forged)}\n{{}}\nno line", encoding="utf-8")
+    world.ask(asked("b"))
+    world.step(world.keeper())
+    assert history(world)[-1].request.id == "b"
+
+
 def test_a_decision_whose_record_was_cut_is_not_recorded_again_with_another_time(world: KeeperWorld) -> None:
     world.ask(asked("a"), asked("d", Kind.REPLIED))
     world.step(world.keeper())
@@ -235,6 +356,7 @@ def test_a_decision_whose_record_was_cut_is_not_recorded_again_with_another_time
     index = LedgerIndex.at(str(world.folder / "one.sqlite"))
     index.clear()
     index.close()
+    (world.folder / "one.jsonl").unlink()
     world.now += 20 * DAY
     world.ask(asked("b"))
     world.step(world.keeper())
@@ -457,3 +579,31 @@ def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld
     world.step(keeper)
     for each in (keeper, world.keeper()):
         assert (each.waiting_since, each.decisions_refused) == (None, 1)
+
+
+def test_enforcement_begins_with_what_the_index_knows_and_knows_what_the_whole_ledger_says(
+    world: KeeperWorld,
+) -> None:
+    all_that_a_keeper_records_of_itself(world)
+    for case in ("A-3", "A-4"):
+        matter = Matter("P", case_key("/hall", case), 1)
+        data = {"kpi": "P", "decision": "accepted", "cycle": 1}
+        world.ask(Decision(matter, About.LATE_ENTRY, "accepted", "x", "case.confirmed", data).request(case, "cli", 99))
+    keeper = world.keeper()
+    world.step(keeper)
+    valid = ValidRecords()
+    taken = [valid.take(Record(LEDGER, 0, offset, None, value)) for offset, value in enumerate(world.log)]
+    records = [each.record for each in taken if each is not None]
+    index = LedgerIndex.at(str(world.folder / "one.sqlite"))
+    place, of_decisions = indexed_decisions(index)
+    index.close()
+    sent: list[list[object]] = []
+    for begun in (records, of_decisions):
+        events: list[object] = []
+        enforcement = Enforcement(lambda event, events=events: events.append(event) or [], lambda _: None, "k")  # type: ignore[misc]
+        enforcement.take(begun)
+        enforcement.work()
+        sent.append(events)
+    assert place == valid.place
+    assert len(of_decisions) < len(records)
+    assert sent[0] == sent[1] != []

@@ -1,7 +1,8 @@
 """From the record of a notice to the provider and back (docs/notices.md): with a ledger in memory and providers that
 answer what a test wants."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +20,11 @@ from services.notifier import courier, taking_over
 from services.notifier.asked import REPEAT_SECONDS, Asked
 from services.notifier.attempts import Pace
 from services.notifier.channels.message import FOR_EVER, Accepted, Message, Outcome, Refused, Retry, Uncertain
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.courier import Courier, Surroundings
 from services.notifier.due_notices import Clocks, DueNotices, Ids
 from services.notifier.due_notices import Pace as Collecting
-from services.notifier.notice_state import NoticeState, state_of
+from services.notifier.notice_state import End, NoticeState, state_of
 from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
 from services.notifier.notice_text import NoticeTexts, message_of
 from services.notifier.recipients import LAST_WAY
@@ -32,6 +34,7 @@ from tests.unit.test_notices import AtOnce
 
 UNIT = "liangjiang-water"
 NUMBERING = Numbering(b"key of the test")
+RANDOM = random.Random(14)
 RED = Card(
     "K06-1", f"/units/{UNIT} W-2021-000123", 1, "-", "red", UNIT,
     "2021-10-20T00:00:00+08:00", "2021-10-25T23:59:59.999999+08:00", "", "",
@@ -53,6 +56,8 @@ class Provider:
     answers: list[Outcome] = field(default_factory=list)
     known: bool | None = None
     sent: list[tuple[bytes, str]] = field(default_factory=list)
+    limits: Sequence[Limit] = ()
+    limits_of_recipient: Sequence[Limit] = ()
 
     def render(self, message: Message) -> bytes:
         return f"{message.number} {message.title}".encode()
@@ -203,11 +208,13 @@ def test_a_notice_that_nobody_takes_ends_and_says_so() -> None:
     office.run()
     assert office.kinds() == ["sending", "refused", "refused"]
     state = state_of(office.world.records())
-    assert (state.under_way, state.ended[Kind.REFUSED]) == ({}, 1)
+    assert (state.under_way, state.ended[UNIT, End.REFUSED]) == ({}, 1)
 
 
-@pytest.mark.parametrize("answer", [Refused("no such member"), Uncertain("no answer")])
-def test_a_notice_that_no_channel_takes_is_in_the_file(answer: Outcome) -> None:
+@pytest.mark.parametrize(
+    ("answer", "end"), [(Refused("no such member"), End.REFUSED), (Uncertain("no answer"), End.UNCERTAIN)]
+)
+def test_a_notice_that_no_channel_takes_is_in_the_file_and_says_so(answer: Outcome, end: End) -> None:
     file = Provider(answers=[Retry("the disk is full")])
     office = Office(file, app=Provider(0.0, answers=[answer]), robot=Provider(0.0, answers=[answer]))
     office.notify("a")
@@ -215,7 +222,14 @@ def test_a_notice_that_no_channel_takes_is_in_the_file(answer: Outcome) -> None:
     office.run(60)
     assert len(file.sent) == 2
     state = state_of(office.world.records())
-    assert (state.under_way, state.ended[Kind.ACCEPTED]) == ({}, 1)
+    assert (state.under_way, state.ended) == ({}, {(UNIT, end): 1})
+
+
+def test_a_notice_of_a_recipient_who_has_no_channel_is_in_the_file() -> None:
+    office = Office(Provider())
+    office.notify("a")
+    office.run()
+    assert state_of(office.world.records()).ended == {(UNIT, End.FILE): 1}
 
 
 def test_a_channel_that_is_down_is_waited_for_and_the_file_is_not_used() -> None:
@@ -300,7 +314,7 @@ def test_an_account_that_is_down_keeps_no_other_back(window: float) -> None:
     office.run(1, times=20)
     assert len(mail.sent) == begun <= 16  # it rests
     office.run(900, times=20)
-    assert len(mail.sent) == begun + 1  # one trial
+    assert len(mail.sent) == begun + 2  # one trial, and another: one alone may have failed by itself
 
 
 def test_an_account_that_is_down_for_long_is_left_for_the_next_one_by_all_notices() -> None:
@@ -328,6 +342,96 @@ def test_an_account_that_refuses_as_a_whole_rests_and_a_channel_that_cannot_say_
     assert len(app.sent) == 2
     office.run(601, times=60)
     assert len(app.sent) == 5 + 2 and not office.notifiers[0].state.under_way
+
+
+def test_a_notice_that_its_provider_cannot_stand_keeps_no_other_back() -> None:
+    """A receiver that answers one notice, and no other, as if the account were refused."""
+
+    class Odd(Provider):
+        def send(self, rendered: bytes, key: str) -> Outcome:
+            self.sent.append((rendered, key))
+            return Retry("HTTP 403", 600, of_account=True) if rendered.startswith(b"1 ") else Accepted()
+
+    hook = Odd()
+    office = Office(Provider(), hook=hook)
+    for number in range(100):
+        office.notify(f"m{number}")
+    office.run(times=40)
+    assert len({rendered for rendered, _ in hook.sent}) == 100
+    for _ in range(20):
+        office.run(601)
+    assert len(hook.sent) > 110
+    assert state_of(office.world.records()).used[f"{UNIT}/duty", "hook"].failure == "HTTP 403"
+
+
+def test_a_provider_of_which_every_second_call_fails_is_used_all_the_same() -> None:
+    class Half(Provider):
+        def send(self, rendered: bytes, key: str) -> Outcome:
+            self.sent.append((rendered, key))
+            return Retry("HTTP 503", of_account=True) if RANDOM.random() < 0.5 else Accepted()
+
+    for window in (0.0, FOR_EVER):
+        office = Office(hook=Half(window))
+        for number in range(60):
+            office.notify(f"m{number}")
+        for _ in range(2_000):
+            office.run(0.3, times=1)
+            if not office.notifiers[0].state.under_way:
+                break
+        assert not office.notifiers[0].state.under_way
+
+
+def test_the_limits_of_a_provider_are_kept_before_an_attempt_begins_and_after_a_start() -> None:
+    robot = Provider(0.0, limits=(Limit(3, 60.0),))
+    office = Office(robot=robot)
+    for number in range(9):
+        office.notify(f"m{number}")
+    times: list[float] = []
+    for start in range(1, 200):
+        office.run(1)
+        assert len(robot.sent) == office.kinds().count("sending") == office.kinds().count("accepted")
+        times += [office.seconds] * (len(robot.sent) - len(times))
+        if start % 7 == 0:
+            office.notifiers = [Process(office, f"notifier/a/{start}")]
+    assert len(times) == 9
+    assert all(later - earlier >= 60 for earlier, later in zip(times, times[3:], strict=False))
+
+
+def test_a_provider_that_closes_an_account_is_not_called_before_the_time_by_a_later_start_either() -> None:
+    app = Provider(answers=[Retry("too many", 600, of_account=True, closes=True)])
+    office = Office(app=app)
+    office.notify("a")
+    office.run()
+    office.notifiers = [Process(office, "notifier/a/2")]
+    office.notify("b")
+    office.run(598, times=60)
+    assert len(app.sent) == 1 and office.kinds() == ["sending", "retry"]
+    office.run(3)
+    office.run(20)
+    assert len(app.sent) == 3
+
+
+def test_one_recipient_who_has_had_enough_keeps_no_other_back() -> None:
+    app = Provider(limits_of_recipient=(Limit(2, 60.0),))
+    office = Office(app=app)
+    for number in range(40):
+        office.notify(f"m{number}")
+    office.others["r/duty"] = To("r/duty", (("app", app),))
+    office.notify("r", to="r/duty")
+    office.run(times=20)
+    assert len(app.sent) == 3 and app.sent[-1][0].startswith(b"41 ")
+
+
+def test_what_is_urgent_goes_before_what_waits_for_the_same_account() -> None:
+    robot = Provider(0.0, limits=(Limit(1, 60.0),))
+    office = Office(robot=robot)
+    for number in range(20):
+        office.notify(f"m{number}")
+    office.run()
+    office.notify("fire", urgent=True)
+    office.run(1)
+    office.run(60)
+    assert [int(rendered.split()[0]) for rendered, _ in robot.sent] == [1, 23]
 
 
 def test_a_file_that_knows_the_notices_of_another_ledger_has_those_of_the_new_one_too() -> None:
@@ -364,7 +468,7 @@ def test_quiet_hours_hold_back_what_is_not_urgent_and_closed_hours_a_repeat() ->
     office.run()
     assert app.sent == []
     office.quiet, office.open = False, False
-    office.run()
+    office.run(1)
     assert len(app.sent) == 1  # it was due in opening hours
     office.run(60)
     assert len(app.sent) == 1
@@ -503,7 +607,7 @@ def test_several_promises_of_a_case_are_one_notice_and_many_cases_a_digest(plan:
     (digest,) = desk.notices()
     said = message_of(digest, "")
     assert said.title == "黄牌30项"
-    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith("另有10项，请打开链接查看。")
+    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith("另有10项，请登录系统查看。")
     assert len(digest.request.claims) == 30 <= MOST_CLAIMS
 
 
@@ -522,6 +626,14 @@ def test_an_alert_is_notified_by_its_summary_and_its_end_as_recovered(plan: Plan
     assert texts.of(UNIT, [of_alert(alert)], NOW)["title"] == "按期率93.25%，未达目标100%"
     ended = Alert("f1", "resolved", labels, alert.annotations)
     assert texts.of(UNIT, [of_alert(ended)], NOW)["title"] == "以下告警已解除：按期率93.25%，未达目标100%"
+
+
+def test_a_text_has_names_and_no_words_of_the_machine(plan: Plan) -> None:
+    texts = NoticeTexts(plan)
+    bare = Alert("f1", "firing", {"alertname": "LedgerDown", "unit": "operations", "severity": "page"}, {})
+    assert texts.of("operations", [of_alert(bare)], NOW)["text_zh"] == "营商办：\n台账进程中断"
+    odd = of_card(DONE._replace(reason="some_reason"), NUMBERING.of(DONE))
+    assert "已解除（其他原因）" in texts.of(UNIT, [odd], NOW)["text_zh"]
 
 
 def test_a_transition_is_claimed_so_that_a_second_notifier_notifies_nobody_again(plan: Plan) -> None:
@@ -648,4 +760,4 @@ def test_the_state_of_a_lost_answer_is_uncertain() -> None:
     office.notify("a")
     office.run()
     assert office.kinds() == ["sending", "uncertain", "uncertain", "uncertain"]
-    assert state_of(office.world.records()).ended[Kind.UNCERTAIN] == 1
+    assert state_of(office.world.records()).ended[UNIT, End.UNCERTAIN] == 1

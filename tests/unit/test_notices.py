@@ -11,7 +11,7 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,9 +37,10 @@ from services.messaging.reader import Record, TopicReader
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
 from services.notifier import courier, journal
 from services.notifier.channels.message import FOR_EVER, Accepted, Message, Outcome, Retry, Uncertain
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.due_notices import AlertmanagerAway
 from services.notifier.notice_subject import Alert, Numbering, alert_id, card_id, mirrored_card
-from services.notifier.recipients import LAST_WAY
+from services.notifier.recipients import LAST_WAY, Role
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from tests.unit.ledger_world import LedgerWorld
@@ -141,6 +142,8 @@ class Provider:
     window_seconds: float
     received: list[str] = field(default_factory=list)
     """Keys, in the order of the messages that its users see."""
+    limits: Sequence[Limit] = ()
+    limits_of_recipient: Sequence[Limit] = ()
 
     def render(self, message: Message) -> bytes:
         return orjson.dumps([message.number, message.title])
@@ -208,7 +211,7 @@ class Book:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def recipients(self, unit: str) -> tuple[Addressee, ...]:
+    def recipients(self, unit: str, role: Role = Role.DUTY) -> tuple[Addressee, ...]:
         return (self.recipient(f"{unit}/duty"),)
 
     def recipient(self, id: str) -> Addressee:

@@ -17,14 +17,19 @@ from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import COMMANDS
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import State
-from services.metric_names import gateway_metrics, ledger_metrics, metrics, recording_rules
+from services.metric_names import gateway_metrics, ledger_metrics, metrics, notice_metrics, recording_rules
 from services.notifier.alertmanager import CARD_ALERT
 from services.runtime.clock import Clock
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-DECLARED = (*metrics.ALL, *vars(gateway_metrics).values(), *vars(ledger_metrics).values())
+DECLARED = (
+    *metrics.ALL,
+    *vars(gateway_metrics).values(),
+    *vars(ledger_metrics).values(),
+    *vars(notice_metrics).values(),
+)
 METRICS = {found.name for found in DECLARED if isinstance(found, metrics.Metric)}
 
 
@@ -128,7 +133,11 @@ def test_severity_and_colour_follow_from_the_strength(plan: Plan) -> None:
 def test_now_is_the_plans_clock_and_no_rate_runs_over_cases(plan: Plan) -> None:
     through_the_pipeline = {"kpi_events_total", "kpi_dead_letter_records_total", "kpi_stream_lag_records"}
     through_the_pipeline |= {"kpi_refused_events_total", "kpi_relay_events_total", "kpi_gateway_events_total"}
-    through_the_pipeline |= {"kpi_ledger_void_records_total", "kpi_ledger_decisions_refused"}
+    through_the_pipeline |= {
+        "kpi_notice_deliveries_total",
+        "kpi_ledger_void_records_total",
+        "kpi_ledger_decisions_refused",
+    }
     for rule in rules(plan):
         assert not re.search(r"\btime\(\)|\b(minute|hour|day_of_\w+)\(", rule["expr"])
         assert set(re.findall(r"\b(?:i?rate|increase|i?delta|deriv)\((\w*)", rule["expr"])) <= through_the_pipeline
@@ -154,7 +163,8 @@ def test_nobody_is_notified_twice_of_one_cause(plan: Plan) -> None:
 
     everything = {rule["alert"] for rule in alerts(plan)}
     by_themselves = {"GatewayDown", "RelayDown", "SourceRefused", "FeedbackStopped", "CasebookDown"} | {
-        "LedgerDown", "LedgerWaiting", "LedgerVoid", "DecisionNotInForce",
+        "LedgerDown", "LedgerWaiting", "LedgerCut", "LedgerVoid", "DecisionNotInForce", "NoticeNotTaken",
+        "RecipientUnreached",
     }  # fmt: skip
     assert held_back("ExporterDown") == everything - {"ExporterDown", "Watchdog"} - by_themselves
     assert held_back("PipelineDown") == {"KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld"}

@@ -41,13 +41,18 @@ def _through(fact: Fact) -> Instant:
     return min(said, fact.received)
 
 
-def accepts(decisions: Sequence[Decision], arrival: Instant, following: Instant = FOREVER) -> bool:
-    """Whether what arrived then is accepted: by the last of the decisions whose deciders had seen that arrival, and not
-    yet the `following` one. `decisions`: in contract order."""
+def acceptance(decisions: Sequence[Decision], arrival: Instant, following: Instant = FOREVER) -> Decision | None:
+    """The decision that accepts what arrived then: the last of those whose deciders had seen that arrival, and not yet
+    the `following` one. None if that rejects it, or there is none. `decisions`: in contract order."""
     for each in reversed(decisions):
         if arrival <= each.through < following:
-            return each.decision == "accepted"
-    return False
+            return each if each.decision == "accepted" else None
+    return None
+
+
+def accepts(decisions: Sequence[Decision], arrival: Instant, following: Instant = FOREVER) -> bool:
+    """Whether what arrived then is accepted."""
+    return acceptance(decisions, arrival, following) is not None
 
 
 class Confirmations(NamedTuple):
@@ -102,4 +107,10 @@ def as_recorded(facts: Sequence[Fact]) -> Sequence[Fact]:
     ]
 
 
-_CONFIRMED: Final = int(FactType.CASE_CONFIRMED)
+def is_of_the_centre(fact: Fact) -> bool:
+    """Whether a fact is itself a decision of the operations centre, and needs no other. An extension is one if the
+    ledger has it."""
+    return fact.source == OPERATIONS and (fact.type != _EXTENDED or is_recorded(fact))
+
+
+_CONFIRMED, _EXTENDED = int(FactType.CASE_CONFIRMED), int(FactType.CASE_EXTENDED)

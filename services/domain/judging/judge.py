@@ -6,6 +6,7 @@ into a dispatch by service item (`PromiseIndex`).
 
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
+from functools import partial
 from typing import NamedTuple, Self
 
 from services.domain.history.case import Case
@@ -27,7 +28,8 @@ from services.domain.judging.quarantine import Quarantine
 from services.domain.judging.reasons import Reasons
 from services.domain.judging.slips import Slips
 from services.domain.judging.unclassified import Unclassified
-from services.domain.plan.plan import CasePromise, Plan
+from services.domain.judging.undecided import Standing, undecided
+from services.domain.plan.plan import CasePromise, Plan, id_of
 from services.domain.plan.statutory_time import Law
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
@@ -60,7 +62,7 @@ class CaseView(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 8
+RULES = 9
 """Raised with every change of the code by which the same facts, plan and moment are judged differently."""
 
 
@@ -254,6 +256,8 @@ class Judge:
         if len(facts) > 1 and (suspicious or self._unclassified.classified_later(cases, facts)):
             missed, awaited = self.before(facts)
             missed = self._unclassified.settled(missed, found)
+            for identity, waiting in self.undecided(missed, cases, facts, now).items():
+                missed[identity] = missed[identity]._replace(ended_by=max(fact.received for fact in waiting))
             judgements, turned = apply_late_entry(found, missed, cases, self._late_day) if missed else (found, ())
             if self._signals is not None:
                 judgements += late_report_signals(judgements, awaited, facts, self.law.zone)
@@ -279,6 +283,35 @@ class Judge:
             for judgement in self._unclassified.missed(cycles, step.until):
                 note_unclassified(missed, judgement, step)
         return missed, awaited
+
+    def undecided(
+        self, missed: Missed, cases: Sequence[Case], facts: Sequence[Fact], now: Instant
+    ) -> dict[Identity, tuple[Fact, ...]]:
+        """Of the misses whose end is confirmed: what arrived after the decision and waits for one of its own, since the
+        case would be missed without it."""
+        found: dict[Identity, tuple[Fact, ...]] = {}
+        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
+        for (kpi, cycle), miss in missed.items() if confirmed else ():
+            decisions = confirmed.get(cycle, {}).get(id_of(kpi), ())
+            says = partial(self._standing, (kpi, cycle))
+            waiting = undecided(self.as_it_counts(facts), decisions, miss.ended_by, now, says)
+            if waiting:
+                found[kpi, cycle] = waiting
+        return found
+
+    def _standing(self, identity: Identity, facts: Sequence[Fact], at: Instant) -> Standing | None:
+        """What a promise says of a cycle by some of its facts, all of which are known."""
+        kpi, cycle = identity
+        cases = self.cases(facts) if facts else []
+        found: list[Judgement] = []
+        for case in cases[cycle - 1 : cycle]:
+            self._by_promises(case, at, found)
+            for judgement in found:
+                if judgement.kpi == kpi:
+                    promise = self.kinds[kpi].promise
+                    assert isinstance(promise, CasePromise)
+                    return Standing.of(promise, case, judgement)
+        return None
 
     def as_it_counts(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         """The facts, each with the arrival that counts: a slip that was put right at once was never known, and what the

@@ -39,14 +39,20 @@ Missed = dict[Identity, Miss]
 
 def note_miss(missed: Missed, judgement: Judgement, step: Step) -> None:
     """If it is a miss, keep it as the last of its identity; a breach before the case matures does not take the place of
-    a miss. A case that was completed without its stop counts as one: what nobody reported in time is late."""
-    without_stop = judgement.outcome is Outcome.UNMEASURED and judgement.closed_at is not None
-    if judgement.outcome not in MISSES and not without_stop:
+    a miss."""
+    if not is_miss(judgement):
         return
     identity = judgement.kpi, judgement.cycle
     held = missed.get(identity)
     if held is None or held.judgement.has_not_matured or not judgement.has_not_matured:
         missed[identity] = Miss(judgement, step.until, step.ended_by)
+
+
+def is_miss(judgement: Judgement) -> bool:
+    """Whether it is a miss. A case that was completed without its stop counts as one: what nobody reported in time is
+    late."""
+    without_stop = judgement.outcome is Outcome.UNMEASURED and judgement.closed_at is not None
+    return judgement.outcome in MISSES or without_stop
 
 
 def note_unclassified(missed: Missed, judgement: Judgement, step: Step) -> None:

@@ -2,31 +2,24 @@
 
 A case that was open by what they had seen is excused, however late it is completed. One that was closed is excused as
 far as it was late or in breach then: where it is reopened or corrected later and is worse, the reason waits for a
-decision of its own. So does one for a cycle that the case did not have then.
+decision of its own. What was reported since and helps the unit makes up for nothing: a suspension that nobody had seen
+does not excuse a later completion. One for a cycle that the case did not have then waits, too.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from services.domain.history.case import Case
-from services.domain.history.decisions import Decision
+from services.domain.history.decisions import Decision, is_of_the_centre
+from services.domain.history.fact_set import contract_order
 from services.domain.intake.facts import DECISIONS, Fact
-from services.domain.judging.bounded_amounts import Amount, bounded_amount
+from services.domain.judging.how_late import HowLate
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.kind import CaseKind
-from services.domain.plan.plan import CasePromise, Promise, Strength
+from services.domain.plan.plan import Strength
 from services.domain.time.zone import Instant
 
 Cycles = Callable[[Sequence[Fact]], list[Case]]
-
-
-class _Miss(NamedTuple):
-    """How bad the miss of a closed case is under one promise."""
-
-    late_by: Instant
-    """How long after its limit it was closed; 0 without a limit."""
-    amounts: Sequence[Amount]
-    """What is bounded: the greater, the worse."""
 
 
 class Reasons:
@@ -47,39 +40,61 @@ class Reasons:
                     case.justified[promise] = decision._replace(decision="requested")
 
     def _is_worse(self, promise: str, decision: Decision, case: Case, facts: Sequence[Fact], cycles: Cycles) -> bool:
-        """Whether a case that was closed is open again, or worse than it was by what the deciders had seen; or whether
-        they had seen nothing of this cycle."""
-        kinds, through = self._kinds.get(promise, ()), decision.through
-        if not any(fact.received > through and fact.type not in DECISIONS for fact in facts):
+        """Whether a case that was closed is open again, or worse than it was by what the deciders had seen, without
+        what has helped it since; or whether they had seen nothing of this cycle."""
+        later = [fact for fact in facts if fact.received > decision.through and fact.type not in DECISIONS]
+        said = _Said(self._kinds.get(promise, ()), case.cycle, decision.through, cycles)
+        return bool(later) and said.became_worse(facts, later)
+
+
+class _Said(NamedTuple):
+    """What one promise says of one cycle by some of its facts."""
+
+    kinds: Sequence[CaseKind]
+    cycle: int
+    through: Instant
+    cycles: Cycles
+
+    def became_worse(self, facts: Sequence[Fact], later: Sequence[Fact]) -> bool:
+        """Whether the case that the deciders had seen is worse, also without what has helped it `later`; or whether
+        they had seen nothing of it."""
+        seen = [fact for fact in facts if fact.received <= self.through]
+        if not self._has_cycle(seen):
+            return True
+        then = self._how_late(seen)
+        if then is None:
             return False
-        seen = cycles([fact for fact in facts if fact.received <= through])
-        if case.cycle > len(seen):
-            return True  # nobody had seen anything of it
-        before = _miss(kinds, seen[case.cycle - 1], through)
-        if before is None:
-            return False
-        now = _miss(kinds, case, max(case.arrived, through))
-        return now is None or now.late_by > before.late_by or _is_any_greater(now.amounts, before.amounts)
+        return self._is_worse(facts, then) or self._is_worse_without_help(facts, later, then)
 
+    def _is_worse_without_help(self, facts: Sequence[Fact], later: Sequence[Fact], then: HowLate) -> bool:
+        seen = [fact for fact in facts if fact.received <= self.through]
+        helps = [fact for fact in later if not is_of_the_centre(fact) and self._helps([*seen, fact], then)]
+        return bool(helps) and self._is_worse([fact for fact in facts if fact not in helps], then)
 
-def _miss(kinds: Iterable[CaseKind], case: Case, now: Instant) -> _Miss | None:
-    """What the promise says of a case that is closed; None while it is open, or none of its cases."""
-    for kind in kinds:
-        found: list[Judgement] = []
-        kind.judge(case, now, found)
-        for each in found:
-            if each.stop is not None:
-                return _Miss(each.stop - each.due if each.due is not None else 0, _amounts(kind.promise, case))
-    return None
+    def _has_cycle(self, facts: Sequence[Fact]) -> bool:
+        """Whether there is such a cycle, and anything of it beside decisions."""
+        return any(fact.type not in DECISIONS for fact in facts) and self.cycle <= len(self.cycles(facts))
 
+    def _how_late(self, facts: Iterable[Fact]) -> HowLate | None:
+        """How late it is closed; None while it is open, or none of the promise's."""
+        cases = self.cycles(sorted(facts, key=contract_order))
+        return self._closed(cases[self.cycle - 1]) if self.cycle <= len(cases) else None
 
-def _amounts(promise: Promise, case: Case) -> list[Amount]:
-    bound = promise.bounded_by if isinstance(promise, CasePromise) else None
-    if bound is None or not isinstance(promise, CasePromise):
-        return []
-    amounts = [bounded_amount(text)(case, None) or 0 for text in promise.bounded]
-    return [-each for each in amounts] if bound.relation == ">=" else amounts
+    def _closed(self, case: Case) -> HowLate | None:
+        for kind in self.kinds:
+            found: list[Judgement] = []
+            kind.judge(case, max(case.arrived, self.through), found)
+            for each in found:
+                if each.stop is not None:
+                    return HowLate.of(kind.promise, case, each)
+        return None
 
+    def _is_worse(self, facts: Iterable[Fact], then: HowLate) -> bool:
+        """Whether it is open, or later than it was."""
+        now = self._how_late(facts)
+        return now is None or now.is_worse_than(then)
 
-def _is_any_greater(now: Sequence[Amount], before: Sequence[Amount]) -> bool:
-    return any(one > other for one, other in zip(now, before, strict=False))
+    def _helps(self, facts: Iterable[Fact], then: HowLate) -> bool:
+        """Whether it is less late by these facts than it was."""
+        now = self._how_late(facts)
+        return now is not None and then.is_worse_than(now) and not now.is_worse_than(then)

@@ -21,7 +21,7 @@ from services.domain.judging.case_clock import CaseClock, Span, unused_extension
 from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
-from services.domain.judging.late_entry import Identity
+from services.domain.judging.late_entry import Identity, Missed
 from services.domain.judging.selection import compile_selection
 from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
@@ -57,7 +57,7 @@ class Explained:
     account: Account | None
     """None for promises that measure no duration."""
     turned_by: tuple[Fact, ...]
-    """What arrived late and turned a miss into what it is now (rule 14)."""
+    """What arrived late and turned a miss into what it is now (rule 14); of that, what waits for a decision."""
     missed_limit: Instant | None
     """The limit that had passed when that arrived, as it was known until then; None where it is no limit."""
     amounts: tuple[tuple[str, Amount | None], ...] = ()
@@ -169,7 +169,7 @@ def _code(signal: Judgement) -> str:
 
 
 def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
-    judge, known, opinion, now = judged
+    judge, _, opinion, now = judged
     promise = version_that_judged(judge, judgement, now)
     limit, ended_by, counted = None, EndedBy.NOTHING, None
     extensions: Sequence[tuple[Extension, str]] = ()
@@ -184,8 +184,7 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
         counted = account(clock, judge.law, case, (start, end), pauses)
     identity = judgement.kpi, judgement.cycle
     turned = identity in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
-    turned_by = _turned_by(judge, known, identity) if turned else ()
-    missed_limit = _missed_limit(judge, known, identity) if turned else None
+    turned_by, missed_limit = _turning(judged, identity) if turned else ((), None)
     missing = _missing(promise, case, judge.law) if judgement.outcome is Outcome.UNCLASSIFIED else ()
     amounts = () if missing else _amounts(promise, judgement, case, now)
     return Explained(
@@ -253,22 +252,28 @@ def _pauses(clock: CaseClock, promise: CasePromise, case: Case, start: Instant, 
     return clock.pauses(case, start, stop)
 
 
-def _turned_by(judge: Judge, facts: Sequence[Fact], identity: Identity) -> tuple[Fact, ...]:
-    """What arrived when a miss ceased to be one, for the last time."""
-    turning: list[Fact] = []
+def _turning(judged: _Judged, identity: Identity) -> tuple[tuple[Fact, ...], Instant | None]:
+    """What turned a miss, and the limit that had passed by what was known when it was missed last."""
+    missed = judged.judge.before(judged.known)[0]
+    due = missed[identity].judgement.due if identity in missed else None
+    return _turned_by(judged, missed, identity), due
+
+
+def _turned_by(judged: _Judged, missed: Missed, identity: Identity) -> tuple[Fact, ...]:
+    """What arrived when a miss ceased to be one, for the last time. Where that is confirmed: what arrived after the
+    decision, and waits for one of its own."""
+    judge, facts, _, now = judged
     settled = judge.as_it_counts(facts)
+    waiting = judge.undecided(missed, judge.cases(facts), facts, now).get(identity)
+    if waiting is not None:
+        return waiting
+    turning: list[Fact] = []
     for step in steps(settled):
         arrival = step.until + 1
         after = [fact for fact in settled if fact.received <= arrival]
         if _missed(judge, step.known(), step.until, identity) and not _missed(judge, after, arrival, identity):
             turning = [fact for fact in after if fact.received == arrival]
     return tuple(turning)
-
-
-def _missed_limit(judge: Judge, facts: Sequence[Fact], identity: Identity) -> Instant | None:
-    """The limit that had passed by what was known when it was missed last."""
-    missed = judge.before(facts)[0].get(identity)
-    return missed.judgement.due if missed is not None else None
 
 
 def _missed(judge: Judge, facts: Sequence[Fact], now: Instant, identity: Identity) -> bool:

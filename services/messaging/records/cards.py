@@ -12,7 +12,7 @@ import orjson
 from services.domain.results.cards import RETRACTED, WHOLE, CardState, case_name, written_card
 from services.domain.results.published import Card, Level
 from services.domain.time.zone import Zone
-from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, time_text, whole
+from services.messaging.records.fields import KeyValue, Unreadable, fields_of, number_of, text, time_text, whole
 
 _LEVELS = tuple(Level)
 _TIMES = ("raised_at", "due_at", "cleared_at")
@@ -102,7 +102,8 @@ def retracted_of_name(name: str) -> Card | None:
     """A retracted card, as far as its name describes it; None if it is the name of no card."""
     kpi, _, rest = name.partition("|")
     case, *others = rest.rsplit("|", 3)
-    if len(others) != 3 or not others[0].isdecimal() or others[2] not in _LEVELS:
+    number = number_of(others[0]) if len(others) == 3 else None
+    if number is None or others[2] not in _LEVELS:
         return None
-    cycle, node, level = others
-    return Card(kpi, case, int(cycle), node, level, unit="", raised_at="", due_at="", cleared_at="", reason=RETRACTED)
+    _, node, level = others
+    return Card(kpi, case, number, node, level, unit="", raised_at="", due_at="", cleared_at="", reason=RETRACTED)

@@ -20,10 +20,15 @@ from services.domain.intake.facts import KEY_SEPARATOR, FactType, case_key
 from services.domain.plan.plan import id_of
 from services.domain.results.cards import case_name
 from services.messaging.records.fields import Unreadable, text, whole
-from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
-
-EVENT_ID: Final = "ledger-"
-"""The event of a decision is named after its record: with the record's number behind it."""
+from services.messaging.records.ledger import (
+    EVENT_ID,
+    KEEPERS_ID,
+    LONGEST,
+    Kind,
+    LedgerRecord,
+    Request,
+    subject_of_case,
+)
 
 
 class About(StrEnum):
@@ -127,11 +132,14 @@ class Statement(NamedTuple):
     by: str
     more: Mapping[str, Any] = {}
     """What else the kind has."""
+    text: str = ""
+    """Salted hash of what the unit says in words; empty: nothing."""
 
     def request(self, id: str, writer: str) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
         body = {**self.matter.checked().fields(), "by": self.by, **self.more}
-        return Request(id, self.kind, writer, self.matter.subject, unit=self.unit, body=body)
+        texts = {"text": self.text} if self.text else {}
+        return Request(id, self.kind, writer, self.matter.subject, unit=self.unit, body=body, texts=texts)
 
 
 def _data(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -212,7 +220,7 @@ def _is_month(period: object) -> TypeGuard[str]:
     return type(period) is str and _MONTH.fullmatch(period) is not None
 
 
-_MONTH: Final = re.compile(r"[0-9]{4}(-[0-9]{2})*")
+_MONTH: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
 _JUSTIFIED: Final = FactType.CASE_JUSTIFIED.event_type
 _EVENTS: Final[Mapping[tuple[str, str], str]] = {
     (About.LATE_ENTRY, "accepted"): FactType.CASE_CONFIRMED.event_type,
@@ -252,7 +260,7 @@ def not_in_force(record: LedgerRecord, writer: str, refusals: list[Refusal], aga
 def _outcome(record: LedgerRecord, kind: Kind, writer: str, again: int, more: Mapping[str, Any]) -> Request:
     request = record.request
     return Request(
-        id=f"keeper/in-force/{record.number}" + (f"/{again}" if again else ""),
+        id=f"{KEEPERS_ID}in-force/{record.number}" + (f"/{again}" if again else ""),
         kind=kind,
         writer=writer,
         subject=request.subject,

@@ -18,6 +18,7 @@ KeyValue = tuple[bytes, bytes | None]
 """Key and value of a record to send; a value of None removes the key."""
 
 _LARGEST = 2**63 - 1
+_MOST_DIGITS = 18
 _YEARS = range(1900, 2400)
 """Events are of 1900 to 2199; a limit may end later."""
 
@@ -57,6 +58,12 @@ def whole(fields: Mapping[str, Any], name: str, default: int | None = None) -> i
     if not is_whole(value):
         raise Unreadable(f"its field {name} is no whole number, or out of bounds")
     return value
+
+
+def number_of(written: str) -> int | None:
+    """The whole number that a key or a cell has in digits; None where it is none, or has more than 18 digits: of
+    thousands Python makes no number."""
+    return int(written) if written.isdecimal() and len(written) <= _MOST_DIGITS else None
 
 
 def text(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:

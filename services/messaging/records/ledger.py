@@ -32,6 +32,10 @@ LARGEST: Final = 900_000
 """Bytes of a record."""
 DEEPEST: Final = 20
 """How deep the body of a record is nested: a fixed number, so that every reader finds the same records valid."""
+KEEPERS_ID: Final = "keeper/"
+"""What the ids of the keeper's own requests begin with."""
+EVENT_ID: Final = "ledger-"
+"""The event of a decision is named after its record: with the record's number behind it."""
 
 
 class Kind(StrEnum):
@@ -118,7 +122,10 @@ class Request:
         return self.id.encode(), canonical(self._fields())
 
     def checked_record(self) -> KeyValue:
-        """As it is sent, once it is certain that the keeper can read it. Raises RequestInvalid."""
+        """As another process than the keeper sends it, once it is certain that the keeper can read and may record it.
+        Raises RequestInvalid."""
+        if is_keepers_id(self.id):
+            raise RequestInvalid("the ledger cannot record this: its id is of a form that the keeper alone makes")
         try:
             key, value = self.record()
             if Request.decode(value).record() != (key, value):
@@ -194,9 +201,16 @@ class LedgerRecord:
     request: Request
     salt: str
     """Random, in hex."""
+    _value: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """Its canonical bytes, once they were asked for."""
 
     def value(self) -> bytes:
-        """Its canonical bytes."""
+        """Its canonical bytes. ValueError where it has none."""
+        if not self._value:
+            object.__setattr__(self, "_value", self._canonical())
+        return self._value
+
+    def _canonical(self) -> bytes:
         own = {
             "number": self.number,
             "previous": self.previous,
@@ -228,14 +242,24 @@ class LedgerRecord:
 
     def _is_written_as(self, value: bytes | None) -> bool:
         try:
-            return self.value() == value
+            return self._canonical() == value  # not kept: whoever reads a ledger keeps many records
         except ValueError:  # it has no canonical form
             return False
+
+
+def is_keepers_id(id: str) -> bool:
+    """Whether an id is of a form that the keeper alone makes: nobody else's request may have it."""
+    return id.startswith((KEEPERS_ID, EVENT_ID))
 
 
 def is_short_text(written: str) -> bool:
     """Whether a text may be an id, a claim, a subject, a writer or a unit."""
     return len(written) <= LONGEST and "\0" not in written  # PostgreSQL has no NUL
+
+
+def is_hash(written: str) -> bool:
+    """Whether a text is a SHA-256 in hex."""
+    return _HASH.fullmatch(written) is not None
 
 
 def content_hash(value: bytes) -> str:
@@ -290,7 +314,7 @@ def subject_of_period(kpi: str, unit: str, period: str) -> str:
 
 def _hash(fields: Mapping[str, Any], name: str) -> str:
     written = text(fields, name)
-    if not _HASH.fullmatch(written):
+    if not is_hash(written):
         raise Unreadable(f"its field {name} is no hash")
     return written
 

@@ -16,7 +16,7 @@ import orjson
 from services.domain.judging.data_quality import FORECASTS, SignalRow
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, instant_of
-from services.messaging.records.fields import KeyValue, Unreadable, fields_of, finite, text, time_text
+from services.messaging.records.fields import KeyValue, Unreadable, fields_of, finite, number_of, text, time_text
 
 _SIGNAL: Final = b"signal|"
 
@@ -162,6 +162,7 @@ def signal_of(row: SignalRow) -> Signal:
 
 
 def _whole(name: str, cell: str) -> int | None:
-    if cell and not cell.removeprefix("-").isdecimal():
+    number = number_of(cell.removeprefix("-"))
+    if cell and number is None:
         raise Unreadable(f"its field {name} is no whole number")
-    return int(cell) if cell else None
+    return number if number is None or not cell.startswith("-") else -number

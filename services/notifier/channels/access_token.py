@@ -1,5 +1,6 @@
 """The access tokens of applications: asked for with the application's secret, kept until they end or are refused."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,6 +9,8 @@ from services.notifier.channels.calls import Answer
 from services.notifier.channels.codes import Codes, blocked
 from services.notifier.channels.message import Accepted, Outcome, Refused, Retry
 
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,2000}")
+"""What a token is made of: nothing that would change the address or the header that it is put into."""
 _BEFORE_ITS_END = 300.0
 """Seconds: a token is renewed so shortly before its end. Providers give the same token then, until it has ended: it is
 used for half of what is left, and not asked for by each message."""
@@ -62,7 +65,7 @@ class AccessTokens:
                 return _not_sent(answer)
             outcome = self._codes.outcome(answer)
             token, lifetime = answer.body.get(self._fields.token), answer.whole(self._fields.lifetime)
-            if not isinstance(outcome, Accepted) or not isinstance(token, str) or not token:
+            if not isinstance(outcome, Accepted) or not isinstance(token, str) or not _TOKEN.fullmatch(token):
                 return _not_sent(outcome)
             left = lifetime or 0
             self._token, self._until = token, self._seconds() + max(left - _BEFORE_ITS_END, left / 2)
@@ -74,5 +77,5 @@ def _not_sent(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Refused):
         return blocked(outcome.reason)
     if isinstance(outcome, Retry):
-        return replace(outcome, of_account=outcome.after_seconds > 0)
+        return replace(outcome, of_account=True)
     return Retry("未取得访问令牌 no access token was given")

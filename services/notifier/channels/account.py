@@ -6,7 +6,7 @@ function from the address of a recipient to a channel. Nothing else has to know 
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifier.channels.calls import Calls
 from services.notifier.channels.message import Channel
+from services.notifier.channels.rate_limit import NO_LIMITS, Limit
 
 ID = r"^[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?$"
 SecretName = Annotated[str, Field(pattern=ID)]
@@ -79,6 +80,8 @@ class OneWay:
     """A channel that has no keys and answers no questions: what was lost stays uncertain."""
 
     window_seconds: float = 0.0
+    limits: Sequence[Limit] = NO_LIMITS
+    limits_of_recipient: Sequence[Limit] = NO_LIMITS
 
     def was_accepted(self, key: str) -> bool | None:
         """Nobody can say."""

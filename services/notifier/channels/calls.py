@@ -5,8 +5,8 @@ follow redirects and cookies. Each call has its own connection: a kept one may b
 is used again, and nobody could say whether that message was taken.
 """
 
+import re
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from services.notifier.channels.deadline import Deadline
 from services.notifier.channels.message import Outcome, Retry, Uncertain
 
 LARGEST_ANSWER = 256 * 1024
@@ -26,6 +27,8 @@ _NOT_SENT = (
     httpx2.ProxyError,
 )
 """Errors before anything of the message has left."""
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
+_PLAIN = {"Accept-Encoding": "identity"}
 _NO_ADDRESS = Retry("地址无效 the address is none that can be called: enter it again", 600.0, of_account=True)
 
 
@@ -35,7 +38,9 @@ class Patience:
 
     connect: float = 5.0
     answer: float = 10.0
-    """For each wait for the network; the whole answer may take twice as long."""
+    """For each wait for the network."""
+    whole: float = 30.0
+    """For everything, however often the other side sends a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +53,27 @@ class Answer:
     """Empty where it is no JSON object."""
 
     def whole(self, name: str) -> int | None:
-        """An integer of the body, such as its error code; None if there is none of that name."""
+        """An integer of the body, such as its error code; None if there is none of that name. One that is written as a
+        text or with a fraction of nothing is one: gateways in between write them so."""
         found = self.body.get(name)
+        if isinstance(found, str) and _WHOLE.fullmatch(found):
+            return int(found)
+        if isinstance(found, float) and found.is_integer():
+            return int(found)
         return found if type(found) is int else None
 
 
 class Calls:
     """Makes calls; shared by all channels of a process."""
 
-    def __init__(self, patience: Patience | None = None, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, patience: Patience | None = None) -> None:
         self._patience = patience or Patience()
-        self._seconds = seconds
         limits = httpx2.Limits(max_keepalive_connections=0, max_connections=64)
         self._transport = httpx2.HTTPTransport(trust_env=False, limits=limits)
 
     def post(self, url: str, content: bytes, headers: Mapping[str, str] | None = None) -> Answer | Outcome:
         """A POST of JSON."""
-        given = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
+        given = {"Content-Type": "application/json; charset=utf-8", **_PLAIN, **(headers or {})}
         return self._call("POST", url, content, given)
 
     def get(self, url: str, parameters: Mapping[str, str]) -> Answer | Outcome:
@@ -73,7 +82,7 @@ class Calls:
             whole = str(httpx2.URL(url, params=dict(parameters)))
         except (httpx2.InvalidURL, ValueError):
             return _NO_ADDRESS
-        return self._call("GET", whole, b"", {})
+        return self._call("GET", whole, b"", _PLAIN)
 
     def close(self) -> None:
         self._transport.close()
@@ -81,36 +90,54 @@ class Calls:
     def _call(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer | Outcome:
         patience = self._patience
         timeout = httpx2.Timeout(patience.answer, connect=patience.connect).as_dict()
+        with Deadline(patience.whole) as deadline:
+            extensions = {"timeout": timeout, "trace": _watching(deadline)}
+            try:
+                request = httpx2.Request(method, url, content=content, headers=dict(headers), extensions=extensions)
+            except (httpx2.InvalidURL, ValueError):
+                return _NO_ADDRESS
+            return self._answer(request)
+
+    def _answer(self, request: httpx2.Request) -> Answer | Outcome:
         try:
-            request = httpx2.Request(
-                method, url, content=content, headers=dict(headers), extensions={"timeout": timeout}
-            )
             response = self._transport.handle_request(request)
             try:
-                body = self._read(response)
+                body = _read(response)
             finally:
                 response.close()
         except _NOT_SENT as error:
-            return Retry(_why_not_sent(error))
-        except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL, ValueError):
+            return Retry(_why_not_sent(error), of_account=True)
+        except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL, UnicodeError, OverflowError):
             return _NO_ADDRESS
         except httpx2.TimeoutException:
             return Uncertain("超时无应答 no answer in time")
-        except (httpx2.RequestError, OSError):
+        except (httpx2.RequestError, OSError, ValueError):
             return Uncertain("连接中断，未收到应答 the connection broke before the answer")
         if body is None:
             return Uncertain("应答未能读完 the answer could not be read to its end")
         return Answer(response.status_code, response.headers, _object(body))
 
-    def _read(self, response: httpx2.Response) -> bytes | None:
-        """The body; None if it is too large or takes too long."""
-        until = self._seconds() + 2 * self._patience.answer
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > LARGEST_ANSWER or self._seconds() > until:
-                return None
-        return bytes(body)
+
+def _watching(deadline: Deadline) -> Callable[[str, Mapping[str, Any]], None]:
+    """Hands each connection of a call to its deadline."""
+
+    def trace(event: str, facts: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            deadline.watch(facts["return_value"].get_extra_info("socket"))
+
+    return trace
+
+
+def _read(response: httpx2.Response) -> bytes | None:
+    """The body; None if it is too large, or packed, which was not asked for and may unpack to anything."""
+    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return None
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            return None
+    return bytes(body)
 
 
 def _why_not_sent(error: Exception) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from services.notifier.channels.calls import Answer
 from services.notifier.channels.message import Accepted, Outcome, Refused, Retry, Uncertain
-from services.notifier.channels.rate_limit import RateLimit
 
 BLOCKED_SECONDS = 600.0
 """Until an account that is refused is tried again, and a message that is refused for a reason that nobody knows."""
@@ -21,7 +22,9 @@ class Codes:
     name: str
     """The field of the body that has the code; 0 is success."""
     waits: Mapping[int, float] = field(default_factory=dict)
-    """Limits and disorders that pass → seconds until it may be tried again."""
+    """Limits → seconds until anything may be sent by the account again, where the answer does not say it."""
+    busy: frozenset[int] = frozenset()
+    """Disorders of the provider that pass."""
     refused: Mapping[int, str] = field(default_factory=dict)
     """What is wrong with the recipient or the content, so that this message is never taken → what it is."""
     blocked: Mapping[int, str] = field(default_factory=dict)
@@ -42,7 +45,9 @@ class Codes:
         if code == 0:
             return Accepted(provider_id) if answer.status < 300 else by_status(answer)
         if code in self.waits:
-            return busy(shown, wait_of(answer) or self.waits[code])
+            return limit_reached(shown, wait_of(answer) or self.waits[code])
+        if code in self.busy:
+            return busy(shown, answer)
         if code in self.refused:
             return Refused(f"{self.refused[code]} ({shown})")
         if code in self.blocked:
@@ -52,9 +57,15 @@ class Codes:
         return Retry(f"平台拒收 refused; see the table of codes of the provider ({shown})", BLOCKED_SECONDS)
 
 
-def busy(shown: str, seconds: float) -> Retry:
-    """The account has sent too much, or its provider is in disorder."""
-    return Retry(f"限流或繁忙 limited or busy ({shown})", seconds, of_account=True)
+def limit_reached(shown: str, seconds: float) -> Retry:
+    """The account has sent too much, and is to send nothing for so long."""
+    return Retry(f"达到频率上限 the provider's limit is reached ({shown})", seconds, of_account=True, closes=True)
+
+
+def busy(shown: str, answer: Answer) -> Retry:
+    """The provider is in disorder; it may say for how long."""
+    wait = wait_of(answer)
+    return Retry(f"平台繁忙 the provider is busy ({shown})", wait, of_account=True, closes=wait > 0)
 
 
 def blocked(reason: str) -> Retry:
@@ -65,8 +76,10 @@ def blocked(reason: str) -> Retry:
 def by_status(answer: Answer) -> Outcome:
     """Of an answer whose body has no code: success is not among them."""
     shown = f"HTTP {answer.status}"
-    if answer.status in (408, 425, 429, 503):
-        return busy(shown, wait_of(answer) or 60.0)
+    if answer.status == 429:
+        return limit_reached(shown, wait_of(answer) or 60.0)
+    if answer.status in (408, 425, 503):
+        return busy(shown, answer)
     if answer.status in _OF_THE_MESSAGE:
         return Refused(f"平台不接收此消息 this message is not taken: check `to` and the length ({shown})")
     if 300 <= answer.status < 500:
@@ -80,23 +93,16 @@ def wait_of(answer: Answer) -> float:
         text = answer.headers.get(name, "")
         if text.isascii() and text.isdecimal():
             return min(float(text[:6]), _LONGEST_WAIT)
+        if text and (until := _date(text)) is not None:
+            now = _date(answer.headers.get("date", "")) or datetime.now(UTC)
+            return max(0.0, min((until - now).total_seconds(), _LONGEST_WAIT))
     return 0.0
 
 
-def limited(limit: RateLimit) -> Retry | None:
-    """What to answer instead of a call that would break a limit."""
-    wait = limit.wait()
-    if not wait:
+def _date(text: str) -> datetime | None:
+    """A date of HTTP; None if it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
         return None
-    return Retry(
-        "账号暂停发送（频率上限或平台要求） this account waits: its limit is reached, or it was refused",
-        wait,
-        of_account=True,
-    )
-
-
-def keep_limit(limit: RateLimit, outcome: Outcome) -> Outcome:
-    """The outcome; where it concerns the account, the account's other messages wait, too."""
-    if isinstance(outcome, Retry) and outcome.of_account:
-        limit.close(outcome.after_seconds)
-    return outcome
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

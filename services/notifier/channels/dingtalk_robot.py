@@ -8,9 +8,9 @@ from urllib.parse import quote
 from services.messaging.codec import canonical
 from services.notifier.channels.account import AccountEntry, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
-from services.notifier.channels.codes import Codes, keep_limit, limited
+from services.notifier.channels.codes import Codes
 from services.notifier.channels.message import Message, Outcome
-from services.notifier.channels.rate_limit import Limit, RateLimit
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.channels.short_text import fitted
 
 KIND = "dingtalk_robot"
@@ -21,7 +21,8 @@ _BLOCKED = 600.0
 """Seconds for which a robot is blocked that has sent too fast."""
 CODES = Codes(
     "errcode",
-    waits={-1: 30.0, 130101: _BLOCKED, 302033: _BLOCKED, 410100: _BLOCKED},
+    busy=frozenset((-1,)),
+    waits={130101: _BLOCKED, 302033: _BLOCKED, 410100: _BLOCKED},
     refused={
         430101: "包含不安全的链接 the link is not allowed",
         430102: "包含不合适的文本 the text is not allowed",
@@ -49,18 +50,19 @@ class Account(AccountEntry):
 class DingtalkRobot(OneWay):
     """A robot of one group."""
 
+    limits = LIMITS
+
     def __init__(self, address: str, secret: str, tools: Tools) -> None:
         self._address = address
         self._secret = secret
         self._tools = tools
-        self._limit = RateLimit(LIMITS, tools.seconds)
 
     def render(self, message: Message) -> bytes:
         return _rendered(fitted(message, MOST_BYTES, lambda text: len(_rendered(text))))
 
     def send(self, rendered: bytes, key: str) -> Outcome:
-        answer = limited(self._limit) or self._tools.calls.post(self._signed_address(), rendered)
-        return keep_limit(self._limit, CODES.outcome(answer)) if isinstance(answer, Answer) else answer
+        answer = self._tools.calls.post(self._signed_address(), rendered)
+        return CODES.outcome(answer) if isinstance(answer, Answer) else answer
 
     def _signed_address(self) -> str:
         """The address with the time in milliseconds and its signature."""

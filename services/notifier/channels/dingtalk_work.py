@@ -12,9 +12,9 @@ from services.messaging.codec import canonical
 from services.notifier.channels.access_token import AccessTokens, TokenFields
 from services.notifier.channels.account import AccountEntry, Api, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
-from services.notifier.channels.codes import Codes, keep_limit, limited
+from services.notifier.channels.codes import Codes
 from services.notifier.channels.message import Accepted, Message, Outcome, Refused
-from services.notifier.channels.rate_limit import Limit, RateLimit
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.channels.short_text import fitted
 
 KIND = "dingtalk_work"
@@ -28,7 +28,8 @@ _DAY = ZoneInfo("Asia/Shanghai")
 """DingTalk's days."""
 CODES = Codes(
     "errcode",
-    waits={-1: 30.0, 143103: 60.0, 143104: 60.0, 90018: 60.0, 90002: 10.0, 1430003: 60.0},
+    busy=frozenset((-1,)),
+    waits={143103: 60.0, 143104: 60.0, 90018: 60.0, 90002: 10.0, 1430003: 60.0},
     blocked={40089: "应用密钥错误 wrong app_key or secret of the application"},
     refused={
         40035: "消息过长或格式错误 the message is too long or malformed",
@@ -62,7 +63,6 @@ class _Application:
     def __init__(self, account: Account, tools: Tools) -> None:
         self.account = account
         self.tools = tools
-        self.limit = RateLimit(LIMITS, tools.seconds)
         secret = tools.secret(account.secret)
         self._tokens = AccessTokens(
             lambda: tools.calls.get(f"{account.api}/gettoken", {"appkey": account.app_key, "appsecret": secret}),
@@ -81,6 +81,8 @@ class _Application:
 class DingtalkWork(OneWay):
     """To one user."""
 
+    limits = LIMITS
+
     def __init__(self, application: _Application, to: str) -> None:
         self._application = application
         self._to = to
@@ -98,10 +100,10 @@ class DingtalkWork(OneWay):
     def send(self, rendered: bytes, key: str) -> Outcome:
         application = self._application
         content = {"userid_list": self._to, "msg": orjson.loads(rendered)}
-        answer = limited(application.limit) or application.call("asyncsend_v2", content)
+        answer = application.call("asyncsend_v2", content)
         if not isinstance(answer, Answer):
-            return keep_limit(application.limit, answer)
-        outcome = keep_limit(application.limit, CODES.outcome(answer))
+            return answer
+        outcome = CODES.outcome(answer)
         task = answer.whole("task_id")
         return self._delivered(task) if isinstance(outcome, Accepted) and task is not None else outcome
 

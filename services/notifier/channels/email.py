@@ -2,6 +2,7 @@
 Message-ID, by which readers find repeats. No server is bound to drop one: what was lost stays uncertain."""
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,9 +17,17 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from services.notifier.channels.account import AccountEntry, MissingSecret, OneWay, Opened, SecretName, Tools
-from services.notifier.channels.codes import blocked, keep_limit, limited
-from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry, Uncertain
-from services.notifier.channels.rate_limit import RateLimit
+from services.notifier.channels.codes import blocked
+from services.notifier.channels.deadline import Deadline
+from services.notifier.channels.message import (
+    LONGEST_SEND_SECONDS,
+    Accepted,
+    Message,
+    Outcome,
+    Refused,
+    Retry,
+    Uncertain,
+)
 from services.notifier.channels.short_text import fitted, heading
 
 KIND = "email"
@@ -29,6 +38,9 @@ _TIMEOUT_SECONDS = 10.0
 """For each answer before the mail is sent."""
 _CONFIRMATION_SECONDS = 180.0
 """For each step of the whole mail: servers look for viruses before they answer (RFC 5321, 4.5.3.2.6)."""
+_WHOLE_SECONDS = LONGEST_SEND_SECONDS - 20.0
+"""For everything, however often the server sends a little."""
+_NO_MAIL_SERVER = "对方应答不是邮件服务器的应答 what answers is no mail server: check `host` and `port`"
 _WAIT_SECONDS = 300.0
 """After a passing refusal; servers that greylist ask for some minutes."""
 
@@ -84,7 +96,24 @@ class _MailServer:
     password: str
     context: ssl.SSLContext
     tools: Tools
-    limit: RateLimit
+
+
+class _Session(smtplib.SMTP):
+    """A session that a deadline watches, from the greeting of the server on."""
+
+    def __init__(self, account: Account, deadline: Deadline, **encryption: ssl.SSLContext) -> None:
+        self._deadline = deadline
+        super().__init__(account.host, account.port, timeout=_TIMEOUT_SECONDS, **encryption)  # type: ignore[arg-type]
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """The library connects by this, before it reads anything."""
+        found: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self._deadline.watch(found)
+        return found
+
+
+class _EncryptedSession(_Session, smtplib.SMTP_SSL):
+    """The same, encrypted from the beginning: with `context`."""
 
 
 class Email(OneWay):
@@ -106,21 +135,21 @@ class Email(OneWay):
         return mail.as_bytes()
 
     def send(self, rendered: bytes, key: str) -> Outcome:
-        limit = self._mail_server.limit
-        return limited(limit) or keep_limit(limit, self._sent(rendered, key))
+        with Deadline(_WHOLE_SECONDS) as deadline:
+            return self._sent(rendered, key, deadline)
 
-    def _sent(self, rendered: bytes, key: str) -> Outcome:
+    def _sent(self, rendered: bytes, key: str, deadline: Deadline) -> Outcome:
         stage = _Stage.SESSION
         server = None
         try:
             content = self._addressed(rendered, key)
-            server = self._connected()
+            server = self._connected(deadline)
             for stage, step in self._steps(server, content):
                 code, _ = step()
-                if code >= 400:
-                    return _refusal(code, stage)
+                if not 200 <= code < 300:
+                    return _refusal(code, stage, is_sent=stage is _Stage.CONTENT)
         except smtplib.SMTPResponseException as error:  # an answer, and a refusal
-            return _refusal(error.smtp_code, stage)
+            return _raised(error, stage)
         except smtplib.SMTPNotSupportedError:
             return blocked(
                 "邮件服务器不支持所需的加密或登录 the mail server offers no TLS or login: correct `security`"
@@ -143,14 +172,14 @@ class Email(OneWay):
             server.sock.settimeout(_CONFIRMATION_SECONDS)
         yield _Stage.CONTENT, lambda: server.data(content)
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connected(self, deadline: Deadline) -> smtplib.SMTP:
         """A session, encrypted and logged in. Raises OSError or SMTPException."""
         account, context = self._account, self._mail_server.context
-        server: smtplib.SMTP
+        server: _Session
         if account.security == "tls":
-            server = smtplib.SMTP_SSL(account.host, account.port, timeout=_TIMEOUT_SECONDS, context=context)
+            server = _EncryptedSession(account, deadline, context=context)
         else:
-            server = smtplib.SMTP(account.host, account.port, timeout=_TIMEOUT_SECONDS)
+            server = _Session(account, deadline)
         try:
             server.ehlo_or_helo_if_needed()
             if account.security == "starttls":
@@ -173,9 +202,19 @@ class Email(OneWay):
         return mail.as_bytes()
 
 
-def _refusal(code: int, stage: _Stage) -> Outcome:
+def _raised(error: smtplib.SMTPResponseException, stage: _Stage) -> Outcome:
+    """What a refusal means that the library raises: at the content before anything of it is sent, or after all of it,
+    where the reply is longer than any reply."""
+    if stage is _Stage.CONTENT and not isinstance(error, smtplib.SMTPDataError):
+        return Uncertain(_NO_MAIL_SERVER)
+    return _refusal(error.smtp_code, stage)
+
+
+def _refusal(code: int, stage: _Stage, *, is_sent: bool = False) -> Outcome:
     """What a reply of the server means that is no success; its words are not passed on, since they name mailboxes."""
     shown = f"SMTP {code}"
+    if not 400 <= code < 600:  # no mail server answers so at the end of a step
+        return Uncertain(_NO_MAIL_SERVER) if is_sent else Retry(_NO_MAIL_SERVER, of_account=True)
     if code in _OF_THE_MAIL.get(stage, ()):
         if stage is _Stage.RECIPIENT:
             return Refused(f"收件邮箱不存在或拒收 the mailbox does not exist, or refuses: correct `to` ({shown})")
@@ -184,7 +223,8 @@ def _refusal(code: int, stage: _Stage) -> Outcome:
         return blocked(f"邮箱账号或密码错误 wrong user or password of the mail server ({shown})")
     if code >= 500:
         return blocked(f"邮件服务器拒绝此账号 the mail server refuses the account: check sender and rights ({shown})")
-    return Retry(f"邮件服务器暂不接收 the mail server does not take it now ({shown})", _WAIT_SECONDS)
+    of_account = stage in (_Stage.SESSION, _Stage.SENDER)
+    return Retry(f"邮件服务器暂不接收 the mail server does not take it now ({shown})", _WAIT_SECONDS, of_account)
 
 
 def _broken(error: Exception, stage: _Stage) -> Outcome:
@@ -192,14 +232,14 @@ def _broken(error: Exception, stage: _Stage) -> Outcome:
     if stage is _Stage.CONTENT:
         return Uncertain("连接中断，未收到确认 the connection broke before the mail server had confirmed")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Retry("邮件服务器证书不受信任 the mail server's TLS certificate is not trusted", _WAIT_SECONDS)
-    return Retry("无法连接邮件服务器 the mail server cannot be reached")
+        return Retry("邮件服务器证书不受信任 the mail server's TLS certificate is not trusted", _WAIT_SECONDS, True)
+    return Retry("无法连接邮件服务器 the mail server cannot be reached", of_account=True)
 
 
 def opened(account: Account, tools: Tools) -> Opened:
     """The mail server. Raises MissingSecret, also where the file of certificates cannot be read."""
     password = tools.secret(account.password) if account.password else ""
-    server = _MailServer(account, password, _context(account), tools, RateLimit((), tools.seconds))
+    server = _MailServer(account, password, _context(account), tools)
     return lambda to: Email(server, to)
 
 

@@ -11,9 +11,9 @@ from services.messaging.codec import canonical
 from services.notifier.channels.access_token import AccessTokens, TokenFields
 from services.notifier.channels.account import AccountEntry, Api, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
-from services.notifier.channels.codes import Codes, keep_limit, limited
+from services.notifier.channels.codes import Codes
 from services.notifier.channels.message import Message, Outcome
-from services.notifier.channels.rate_limit import Limit, RateLimit
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.channels.short_text import fitted, without_markup
 
 KIND = "feishu_app"
@@ -60,7 +60,6 @@ class _Application:
     def __init__(self, account: Account, tools: Tools) -> None:
         self.api = account.api
         self.calls = tools.calls
-        self.limit = RateLimit(LIMITS, tools.seconds)
         asked = canonical({"app_id": account.app_id, "app_secret": tools.secret(account.secret)})
         self.tokens = AccessTokens(
             lambda: tools.calls.post(f"{account.api}/open-apis/auth/v3/tenant_access_token/internal", asked),
@@ -74,6 +73,7 @@ class FeishuApp(OneWay):
     """To one user or group."""
 
     window_seconds = _WINDOW_SECONDS - _MARGIN_SECONDS
+    limits = LIMITS
 
     def __init__(self, application: _Application, to: str) -> None:
         self._application = application
@@ -86,15 +86,15 @@ class FeishuApp(OneWay):
         application = self._application
         content = canonical({**orjson.loads(rendered), "receive_id": self._to, "uuid": _uuid(key)})
         url = f"{application.api}/open-apis/im/v1/messages?receive_id_type={_KINDS_OF_ID[self._to[:3]]}"
-        answer = limited(application.limit) or application.tokens.use(
+        answer = application.tokens.use(
             lambda token: application.calls.post(url, content, {"Authorization": f"Bearer {token}"})
         )
         if not isinstance(answer, Answer):
-            return keep_limit(application.limit, answer)
+            return answer
         data = answer.body.get("data")
         number = data.get("message_id") if isinstance(data, dict) else None
         found = number if isinstance(number, str) and len(number) <= 100 else ""
-        return keep_limit(application.limit, CODES.outcome(answer, found))
+        return CODES.outcome(answer, found)
 
 
 def _rendered(text: str) -> bytes:

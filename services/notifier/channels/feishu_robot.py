@@ -7,10 +7,10 @@ import orjson
 from services.messaging.codec import canonical
 from services.notifier.channels.account import AccountEntry, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
-from services.notifier.channels.codes import Codes, keep_limit, limited
+from services.notifier.channels.codes import Codes
 from services.notifier.channels.dingtalk_robot import signed
 from services.notifier.channels.message import Message, Outcome
-from services.notifier.channels.rate_limit import Limit, RateLimit
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.channels.short_text import fitted, without_markup
 
 KIND = "feishu_robot"
@@ -46,11 +46,12 @@ class Account(AccountEntry):
 class FeishuRobot(OneWay):
     """A robot of one group."""
 
+    limits = LIMITS
+
     def __init__(self, address: str, secret: str, tools: Tools) -> None:
         self._address = address
         self._secret = secret
         self._tools = tools
-        self._limit = RateLimit(LIMITS, tools.seconds)
 
     def render(self, message: Message) -> bytes:
         return _rendered(fitted(message, MOST_BYTES, lambda text: len(_rendered(text))))
@@ -59,8 +60,8 @@ class FeishuRobot(OneWay):
         time = str(int(self._tools.now()))
         # time and secret are the key of the signature, and nothing is signed
         content = {"timestamp": time, "sign": signed("", f"{time}\n{self._secret}"), **orjson.loads(rendered)}
-        answer = limited(self._limit) or self._tools.calls.post(self._address, canonical(content))
-        return keep_limit(self._limit, CODES.outcome(answer)) if isinstance(answer, Answer) else answer
+        answer = self._tools.calls.post(self._address, canonical(content))
+        return CODES.outcome(answer) if isinstance(answer, Answer) else answer
 
 
 def _rendered(text: str) -> bytes:

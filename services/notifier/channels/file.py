@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic import Field
 from services.messaging.codec import canonical
 from services.notifier.channels.account import AccountEntry, Opened, Tools
 from services.notifier.channels.message import FOR_EVER, Accepted, Message, Outcome, Retry
+from services.notifier.channels.rate_limit import NO_LIMITS, Limit
 from services.notifier.journal import PRIVATE, PRIVATE_FOLDER
 from services.runtime.atomic_file import sync_folder
 
@@ -36,6 +37,8 @@ class NoticeFile:
     locks it for one notice, and reads before it what others have written."""
 
     window_seconds = FOR_EVER
+    limits: Sequence[Limit] = NO_LIMITS
+    limits_of_recipient: Sequence[Limit] = NO_LIMITS
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -58,6 +61,7 @@ class NoticeFile:
                 "link": message.link,
                 "unit": message.unit,
                 "urgent": message.urgent,
+                **({"checkpoint": message.checkpoint} if message.checkpoint else {}),
             }
         )
 

@@ -8,8 +8,11 @@ Rendered bytes, outcomes and exceptions of a channel hold no secret, no address 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from services.notifier.channels.rate_limit import Limit
 
 FOR_EVER = math.inf
 LONGEST_SEND_SECONDS = 720.0
@@ -19,7 +22,8 @@ long waits while it takes and checks the mail."""
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a notice says. Every channel shows its number, title and link; texts that are too long are cut there."""
+    """What a notice says. Every channel shows its number, title and link, and the checkpoint
+    where the provider takes long texts; texts that are too long are cut there."""
 
     number: int
     """Of the notice: the number of its record in the ledger."""
@@ -32,6 +36,8 @@ class Message:
     unit: str = ""
     """Id of the unit that it is for."""
     urgent: bool = False
+    checkpoint: str = ""
+    """The newest checkpoint of the ledger, which the unit is to keep; empty: it was told one today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,10 @@ class Retry:
     after_seconds: float = 0.0
     """Not earlier than in so many seconds; 0: the delivery decides."""
     of_account: bool = False
-    """Whether it concerns every message of the account: a limit, a wrong secret, a right that is missing."""
+    """Whether it concerns every message of the account, as far as one answer says: a limit, a disorder, a wrong
+    secret, a right that is missing."""
+    closes: bool = False
+    """Whether the provider said that it takes nothing more by this account for `after_seconds`: a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,17 @@ class Channel(Protocol):
     def window_seconds(self) -> float:
         """How long after the first attempt the same bytes may be sent again under the same key without a second one.
         0: never. In real seconds, as of now: it may depend on the time of day."""
+        ...
+
+    @property
+    def limits(self) -> Sequence[Limit]:
+        """How many calls the provider takes by the account of the channel, whoever they are for. The delivery keeps
+        them: a call is not begun before there is room."""
+        ...
+
+    @property
+    def limits_of_recipient(self) -> Sequence[Limit]:
+        """How many of them it takes for one recipient."""
         ...
 
     def render(self, message: Message) -> bytes:

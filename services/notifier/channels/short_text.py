@@ -11,6 +11,8 @@ CUT = "……（内容过长，以下从略 / text cut）"
 _MORE = "……"
 _LONGEST_TITLE = 120
 """Characters."""
+_PART = 4
+"""A checkpoint needs at most this part of what the provider takes: the notice comes first."""
 
 
 def heading(message: Message) -> str:
@@ -30,8 +32,8 @@ def bytes_of(text: str) -> int:
 
 
 def fitted(message: Message, most: int, size: Callable[[str], int] = bytes_of) -> str:
-    """Heading, Chinese text, English text and link. If it is too long, the texts are cut from their end, at whole
-    characters, which the notice says. Where no text has room the title is cut, then the link is left out.
+    """Heading, Chinese text, English text, link and checkpoint. If it is too long, the texts are cut from their end,
+    at whole characters, which the notice says. Where no text has room the title is cut, then the link is left out.
 
     Args:
         most: how much the provider takes; the notice never needs more.
@@ -39,6 +41,9 @@ def fitted(message: Message, most: int, size: Callable[[str], int] = bytes_of) -
     """
     body = "\n\n".join(visible(text, keep="\n").strip() for text in (message.text_zh, message.text_en) if text)
     head, link = heading(message), _link(message)
+    witness = _witness(message)
+    if size(witness) * _PART <= most:
+        link = _lines(link, witness)
     whole = _lines(head, body, link)
     if size(whole) <= most:
         return whole
@@ -74,6 +79,16 @@ def _number(message: Message) -> str:
 def _link(message: Message) -> str:
     link = _one_line(message.link)
     return f"办理链接 Link：{link}" if link else ""
+
+
+def _witness(message: Message) -> str:
+    written = _one_line(message.checkpoint)
+    if not written:
+        return ""
+    return (
+        f"台账快照，请留存 Checkpoint of the ledger, keep it：{written}\n"
+        "核对 Verify：kpiwatch ledger verify --checkpoint 加上述文字 and the text above"
+    )
 
 
 def _lines(*parts: str) -> str:

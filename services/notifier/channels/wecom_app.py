@@ -10,21 +10,24 @@ from services.messaging.codec import canonical
 from services.notifier.channels.access_token import AccessTokens, TokenFields
 from services.notifier.channels.account import AccountEntry, Api, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
-from services.notifier.channels.codes import Codes, keep_limit, limited
+from services.notifier.channels.codes import Codes
 from services.notifier.channels.message import Accepted, Message, Outcome, Refused
-from services.notifier.channels.rate_limit import Limit, RateLimit
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.channels.short_text import fitted, without_markup
 
 KIND = "wecom_app"
 MOST_BYTES = 2048
 LIMITS = (Limit(200, 60.0),)
 """Well below what WeCom lets an application send, which depends on how many people may see it."""
+LIMITS_OF_MEMBER = (Limit(30, 60.0), Limit(1_000, 3_600.0))
+"""Above these WeCom answers 0, and drops the message."""
 CHECK_SECONDS = 14_400
 """For so long WeCom drops what is the same: four hours, the longest that it offers."""
 _MARGIN_SECONDS = 600.0
 CODES = Codes(
     "errcode",
-    waits={-1: 30.0, 45009: 60.0, 45033: 10.0, 45047: 60.0},
+    busy=frozenset((-1,)),
+    waits={45009: 60.0, 45033: 10.0, 45047: 60.0},
     refused={
         60111: "成员不存在 no such member: correct `to` in contacts.toml",
         81013: "成员不在应用可见范围 the member is not among those who see the application: add them, or correct `to`",
@@ -60,7 +63,6 @@ class _Application:
     def __init__(self, account: Account, tools: Tools) -> None:
         self.account = account
         self.calls = tools.calls
-        self.limit = RateLimit(LIMITS, tools.seconds)
         secret = tools.secret(account.secret)
         self.tokens = AccessTokens(
             lambda: tools.calls.get(
@@ -76,6 +78,8 @@ class WecomApp(OneWay):
     """To one member."""
 
     window_seconds = CHECK_SECONDS - _MARGIN_SECONDS
+    limits = LIMITS
+    limits_of_recipient = LIMITS_OF_MEMBER
 
     def __init__(self, application: _Application, to: str) -> None:
         self._application = application
@@ -97,10 +101,8 @@ class WecomApp(OneWay):
             }
         )
         url = f"{application.account.api}/cgi-bin/message/send?access_token="
-        answer = limited(application.limit) or application.tokens.use(
-            lambda token: application.calls.post(f"{url}{token}", content)
-        )
-        return keep_limit(application.limit, self._outcome(answer) if isinstance(answer, Answer) else answer)
+        answer = application.tokens.use(lambda token: application.calls.post(f"{url}{token}", content))
+        return self._outcome(answer) if isinstance(answer, Answer) else answer
 
     def _outcome(self, answer: Answer) -> Outcome:
         """WeCom answers 0 also where the member gets nothing."""

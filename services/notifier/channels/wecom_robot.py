@@ -5,9 +5,9 @@ from typing import Literal
 from services.messaging.codec import canonical
 from services.notifier.channels.account import AccountEntry, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
-from services.notifier.channels.codes import Codes, keep_limit, limited
+from services.notifier.channels.codes import Codes
 from services.notifier.channels.message import Message, Outcome
-from services.notifier.channels.rate_limit import Limit, RateLimit
+from services.notifier.channels.rate_limit import Limit
 from services.notifier.channels.short_text import fitted
 
 KIND = "wecom_robot"
@@ -16,7 +16,8 @@ MOST_BYTES = 2048
 LIMITS = (Limit(20, 60.0),)
 CODES = Codes(
     "errcode",
-    waits={-1: 30.0, 45009: 60.0, 45033: 10.0},
+    busy=frozenset((-1,)),
+    waits={45009: 60.0, 45033: 10.0},
     blocked={93000: "机器人地址无效 no such robot: enter its address again"},
     refused={
         40058: "消息内容不合规 the content is refused",
@@ -36,17 +37,18 @@ class Account(AccountEntry):
 class WecomRobot(OneWay):
     """A robot of one group."""
 
+    limits = LIMITS
+
     def __init__(self, address: str, tools: Tools) -> None:
         self._address = address
         self._calls = tools.calls
-        self._limit = RateLimit(LIMITS, tools.seconds)
 
     def render(self, message: Message) -> bytes:
         return canonical({"msgtype": "text", "text": {"content": fitted(message, MOST_BYTES)}})
 
     def send(self, rendered: bytes, key: str) -> Outcome:
-        answer = limited(self._limit) or self._calls.post(self._address, rendered)
-        return keep_limit(self._limit, CODES.outcome(answer)) if isinstance(answer, Answer) else answer
+        answer = self._calls.post(self._address, rendered)
+        return CODES.outcome(answer) if isinstance(answer, Answer) else answer
 
 
 def opened(account: Account, tools: Tools) -> Opened:

@@ -5,7 +5,9 @@ end. Due dates come from statutory time; nothing that judges is asked.
 """
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import pairwise
+from math import inf
 from typing import Any, NamedTuple
 
 from services.domain.plan.kinds.case_bound import CaseBoundPromise
@@ -18,8 +20,9 @@ from services.simulator.stories.event import NEVER, OPERATIONS, SimulatedEvent
 from services.simulator.stories.report_delay import source_reported_by
 from services.simulator.stories.result import Result
 from services.simulator.stories.timing import Timing, values_of
-from services.simulator.truth.bounds import bound_row, can_be_taken_back
+from services.simulator.truth.bounds import amount_of, bound_row, can_be_taken_back
 from services.simulator.truth.cards import Seen, card_rows, earliest_card, is_yellow, may_have_cards
+from services.simulator.truth.decided import Look, is_missed_without
 from services.simulator.truth.limits import limit_row
 from services.simulator.truth.measures import measure_row, node_rows, reduction_row
 from services.simulator.truth.observed_case import ObservedCase
@@ -32,7 +35,9 @@ from services.simulator.truth.unpublished import is_provisional
 _MISSES = (Result.MISSED, Result.OPEN_OVERDUE)
 _NO_MISSES = (Result.MET, Result.WITHDRAWN, Result.UNMEASURED)
 _MATURED = (Result.MET, Result.MISSED, Result.OPEN_OVERDUE, Result.UNMEASURED, Result.COUNTED)
+_RUNNING = (Result.OPEN, Result.AWAITING, Result.OPEN_OVERDUE, Result.STUCK, Result.JUSTIFIED)
 _FILINGS = ("case.applied", "case.accepted")
+_DECISIONS = ("case.justified", "case.confirmed")
 _REVISIONS = frozenset({"case.reclassified", "case.reopened", "case.supplement_requested", "correction"})
 
 
@@ -131,11 +136,31 @@ class CaseTruth:
         return ObservedCase(history, events, rules, grantors, timing.succession)
 
     def _has_become_worse(self, promise: CasePromise, case: ObservedCase, events: Sequence[SimulatedEvent]) -> bool:
-        """Whether a case that those who accepted a reason had seen closed is open again, or closed later."""
-        through = case.reasons_seen[promise.id]
-        seen = self._read(case.history, [event for event in events if event.received <= through])
-        then, now = self._late_by(promise, seen), self._late_by(promise, case)
-        return then is not None and (now is None or now > then)
+        """Whether a case that those who accepted a reason had seen closed is open again, or closed later; also without
+        what came in its favour since. Or whether they had seen nothing of it."""
+        through, history = case.reasons_seen[promise.id], case.history
+        seen = [event for event in events if event.received <= through]
+        if all(event.type in _DECISIONS for event in seen):
+            return True
+        then = self._late_by(promise, self._read(history, seen))
+        if then is None:
+            return False
+        without = [each for each in events if not self._helped(promise, history, (seen, each), then)]
+        return any(self._lateness(promise, history, known) > then for known in (events, without))
+
+    def _helped(
+        self, promise: CasePromise, history: CaseHistory, more: tuple[list[SimulatedEvent], SimulatedEvent], then: int
+    ) -> bool:
+        """Whether an event beside those that were seen makes a case less late than it was then."""
+        seen, event = more
+        if event in seen or event.source == OPERATIONS:
+            return False
+        return self._lateness(promise, history, [*seen, event]) < then
+
+    def _lateness(self, promise: CasePromise, history: CaseHistory, known: Sequence[SimulatedEvent]) -> float:
+        """How long after its limit a case was closed by some of its events; while it is not, for ever."""
+        late_by = self._late_by(promise, self._read(history, known))
+        return inf if late_by is None else late_by
 
     def _late_by(self, promise: CasePromise, case: ObservedCase) -> Instant | None:
         """How long after its limit a case was closed; None while it is not."""
@@ -196,7 +221,7 @@ class CaseTruth:
         missed = self._last_miss(promise, stages, name)
         if missed is None:
             missed = self._escape_of(promise, last, stages, row, name)
-        if missed is None or last.case.is_confirmed(promise.id, missed.ended_by):
+        if missed is None or self._stands(promise, last, missed.ended_by, name):
             return row
         if row is not None:
             return row._replace(result=Result.LATE_ENTRY, provisional=missed.row.provisional)
@@ -205,6 +230,37 @@ class CaseTruth:
             if unclassified is not None:
                 return unclassified._replace(result=Result.LATE_ENTRY, provisional=missed.row.provisional)
         return missed.row._replace(result=Result.LATE_ENTRY, day=self._timing.zone.day(missed.until))
+
+    def _stands(self, promise: CasePromise, last: _Stage, ended_by: Instant, name: str) -> bool:
+        """Whether it was confirmed that what ended a miss did so, and nothing is needed for that which came later."""
+        case, history = last.case, last.case.history
+        through = case.confirmed_through(promise.id, ended_by)
+        if through is None:
+            return False
+        reported = [(self._arrival(event), event) for event in history.events if event.is_known(self._end)]
+
+        def watch(events: Sequence[SimulatedEvent], at: Instant | None) -> Look | None:
+            happened = [event for event in events if at is None or event.type == "correction" or event.time <= at]
+            return self._look(promise, _Stage(self.case_of(history, happened), at), name)
+
+        def accepted(arrival: Instant) -> bool:
+            return case.is_confirmed(promise.id, arrival)
+
+        return not is_missed_without(reported, through, accepted, last.until, watch)
+
+    def _look(self, promise: CasePromise, stage: _Stage, name: str) -> Look | None:
+        """How a case stands under a promise."""
+        row = self._row(promise, stage, name)
+        if row is None:
+            return None
+        amounts = [amount_of(text, stage.case, None) or Fraction(0) for text in promise.bounded]
+        sign = -1 if promise.bounded_by is not None and promise.bounded_by.relation == ">=" else 1
+        return Look(
+            missed=_is_miss(promise, row, stage.until),
+            running=row.result in _RUNNING and row.stopped is None,
+            leeway=None if row.due is None else row.due - (row.due if row.stopped is None else row.stopped),
+            amounts=tuple(sign * each for each in amounts),
+        )
 
     def _last_miss(self, promise: CasePromise, stages: Sequence[_Stage], name: str) -> "_Missed | None":
         """When the case was last a miss by what was known then."""

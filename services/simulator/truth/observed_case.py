@@ -176,7 +176,7 @@ class ObservedCase:
     def _read_justification(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
         self.decisions[data["kpi"]] = data["decision"], time
-        self.reasons_seen[data["kpi"]] = data.get("through", 0)
+        self.reasons_seen[data["kpi"]] = data.get("through", time)
 
     def _read_confirmation(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
@@ -236,8 +236,12 @@ class ObservedCase:
 
     def is_confirmed(self, promise: str, arrival: Instant) -> bool:
         """Whether the last of those who had seen an arrival, and decided on it, accepted."""
-        answers = [accepted for kpi, accepted, seen in self._confirmations if kpi == promise and seen >= arrival]
-        return bool(answers) and answers[-1]
+        return self.confirmed_through(promise, arrival) is not None
+
+    def confirmed_through(self, promise: str, arrival: Instant) -> Instant | None:
+        """The last arrival that they had seen; None: nobody had seen the arrival, or they did not accept."""
+        answers = [each for each in self._confirmations if each[0] == promise and each[2] >= arrival]
+        return answers[-1][2] if answers and answers[-1][1] else None
 
     # ---- what promises ask ---------------------------------------------------------------------------
     def start(self, names: Sequence[str]) -> Instant | None:

@@ -1,12 +1,16 @@
 """A number, a share, a mean or a sum over a catalogue's entries, by a date or standing: items are no cases (rule 6)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from services.domain.history.case import MICRO, micro
-from services.domain.history.registers import CatalogueEntry
+from services.domain.history.corrections import corrected
+from services.domain.history.decisions import Decision, acceptance, accepts, is_of_the_centre
+from services.domain.history.fact_set import contract_order
+from services.domain.history.registers import CatalogueEntry, entry_of
+from services.domain.intake.facts import Fact
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import EntryKind, Moment, Sums
 from services.domain.judging.selection import accepts_attributes
@@ -124,9 +128,31 @@ class _StatisticJudge:
         reported_by = self._reported_by(self._by, entry.states[-1].unit)
         if all(fact.received <= reported_by for fact in entry.facts) or self._was_reached(entry, reported_by):
             return False
-        if not entry.confirmations.on(self.promise.id):
-            return True
-        return not entry.confirmations.accept(self.promise.id, self._decisive_arrival(entry))
+        decisions = entry.confirmations.on(self.promise.id)
+        decision = acceptance(decisions, self._decisive_arrival(entry)) if decisions else None
+        return decision is None or not self._is_reached_without_help(entry, decisions, decision.through)
+
+    def _is_reached_without_help(self, entry: CatalogueEntry, decisions: Sequence[Decision], through: Instant) -> bool:
+        """Whether it has counted since the date by what was decided on: what arrived after `through` counts where it
+        makes it worse, or was decided on itself."""
+        kept = [fact for fact in entry.facts if fact.received <= through]
+        later = sorted(entry.facts, key=lambda each: (each.received, contract_order(each)))
+        for fact in later[len(kept) :]:
+            is_decided = is_of_the_centre(fact) or accepts(decisions, fact.received)
+            if is_decided or self._is_worse(self._since_by([*kept, fact]), self._since_by(kept)):
+                kept.append(fact)
+        since = self._since_by(kept)
+        return since is not None and self._is_by_date(since)
+
+    @staticmethod
+    def _is_worse(since: int | None, before: int | None) -> bool:
+        """Whether it does not count any more, or only since later."""
+        return since is None or (before is not None and since > before)
+
+    def _since_by(self, facts: Iterable[Fact]) -> int | None:
+        """The day since when it has counted by some of its facts."""
+        entry = entry_of(corrected(sorted(facts, key=contract_order)))
+        return None if entry is None else self._since(entry)
 
     def _was_reached(self, entry: CatalogueEntry, at: Instant) -> bool:
         """Whether it had counted since the date, by what was known at an instant."""
