@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, NamedTuple, TypeVar
 
 import typer
@@ -20,7 +20,6 @@ from services.domain.judging.data_quality import FORECASTS
 from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
-from services.figures.promises import in_force
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records import cards as card_records
@@ -223,7 +222,7 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("超期 late", justify="right", no_wrap=True)
     lines = []
-    for promise in in_force(plan, _last_day(published.rows)).values():
+    for promise in plan.promises:
         row = by_key.get((promise.id, promise.variant, promise.official_window))
         if promise.is_official and row is not None:
             lines.append((WORST_FIRST.index(State(row.state)), promise, row))
@@ -240,12 +239,6 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
             overdue,
         )
     return table
-
-
-def _last_day(rows: list[ValueRow]) -> int:
-    """The day of the latest rows: of several versions of a promise the one that binds then is shown."""
-    ends = [datetime.fromisoformat(row.window_end) for row in rows if row.window_end]
-    return max(((end - timedelta(microseconds=1)).toordinal() for end in ends), default=1)
 
 
 def _in_both(title: Title, sign: str = "", style: str = "") -> Text:

@@ -1,19 +1,16 @@
 """`kpiwatch status`: what is shown beside a figure, and who has open cards."""
 
 import io
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from services.catalog.load.plan_folder import load_plan
 from services.cli.status import DistrictStatus, cards_table, forecast, promises_table, target, troubles
 from services.domain.plan.plan import Promise
 from services.domain.results.published import Card, ValueRow
 from services.runtime.worker_failures import WorkerFailure
 from tests.unit.cases import plan, promise
 
-PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 COUNT: Promise = promise(
     kind="catalogue", statistic="count", select={}, collection="catalogue", objective="3..5 enterprises",
     by="2021-12-31", windows=("now",), official_window="now",
@@ -84,16 +81,6 @@ def test_a_state_is_shown_in_both_languages_and_a_name_that_is_the_same_in_both_
     page = console.export_text()
     assert "✗ 未达标" in page and "missed" in page
     assert page.count("Decided") == 1
-
-
-def test_a_promise_of_two_versions_is_on_one_line() -> None:
-    row = ValueRow(**dict.fromkeys(ValueRow._fields, ""))._replace(
-        kpi="P1", variant="official", unit="ALL", item="-", window="year", state="met", open_overdue="0",
-        window_end="2022-01-01T12:00:00+08:00",
-    )  # fmt: skip
-    console = Console(record=True, width=160, file=io.StringIO())
-    console.print(promises_table(load_plan(PLANS / "versions"), DistrictStatus([row], {}, [], "", ""), "ALL"))
-    assert console.export_text().count("P1") == 1
 
 
 def test_what_is_wrong_with_the_machinery_is_said_in_a_line_each() -> None:
