@@ -127,9 +127,16 @@ build/browser/installed: requirements.browser.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --target build/browser --requirement requirements.browser.lock
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get -qq update && \
-	    apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
-	  { echo "make browser: there is no Chromium. On Debian: apt-get install chromium"; exit 1; }
+	    apt-get -qq install --yes --no-install-recommends chromium fonts-wqy-microhei >/dev/null; } || \
+	  { echo "make browser: there is no Chromium. On Debian: apt-get install chromium fonts-wqy-microhei"; exit 1; }
 	@touch $@
+
+.PHONY: office
+office: ## what the test of Word and Excel files needs: LibreOffice and a Chinese font, where this user may install them
+	@command -v soffice >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes --no-install-recommends \
+	    libreoffice-writer-nogui libreoffice-calc-nogui fonts-noto-cjk >/dev/null; } || \
+	  { echo "make office: there is no LibreOffice. On Debian: apt-get install libreoffice-writer-nogui libreoffice-calc-nogui fonts-noto-cjk"; exit 1; }
 
 MUTANTS ?= 120
 

@@ -110,26 +110,3 @@ class Briefing:
     @property
     def sections(self) -> tuple[Section, ...]:
         return self.first + self.second
-
-    def cut(self, most: "Most") -> "Briefing":
-        """With so many rows in each section at most."""
-        first = tuple(section.cut(most.of(section.key)) for section in self.first)
-        return replace(self, first=first, second=tuple(section.cut(most.of(section.key)) for section in self.second))
-
-
-class Most(NamedTuple):
-    """How many rows fit."""
-
-    changes: int = 14
-    problems: int = 9
-    due: int = 8
-    answers: int = 6
-
-    def of(self, key: str) -> int:
-        """Of the section with that key."""
-        return getattr(self, key, 100)
-
-    @property
-    def less(self) -> "Most":
-        """One row less in each section, and never less than one."""
-        return Most(*(max(1, each - 1) for each in self))

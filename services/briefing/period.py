@@ -46,8 +46,8 @@ class Span(NamedTuple):
 
 
 def span_until(period: Period, last: int, calendar: WorkingCalendar) -> Span:
-    """The span that ends with a day. A week is seven days; a month begins with the 1st; a day that is free belongs to
-    the working day before it, so that no day is left out."""
+    """The span that ends with a day. A week is seven days; a month begins with the 1st. So that no day is left out, one
+    that is free belongs to the working day before it, and a week without a working day to the week before it."""
     match period:
         case Period.DAY:
             first = last
@@ -55,6 +55,8 @@ def span_until(period: Period, last: int, calendar: WorkingCalendar) -> Span:
                 first -= 1
         case Period.WEEK:
             first = last - 6
+            while not any(calendar.is_working(day) for day in range(first, last + 1)):
+                first -= 7
         case Period.MONTH:
             first = date.fromordinal(last).replace(day=1).toordinal()
     return Span(period, first, last)

@@ -20,7 +20,7 @@ WHERE = Title(zh="问题所在", en="Where it fails")
 DAY = Title(zh="到期日", en="Due")
 MATTER = Title(zh="事项", en="Matter")
 UNIT = Title(zh="单位", en="Unit")
-CASES = Title(zh="数量", en="Number")
+CASES = Title(zh="办件数", en="Cases")
 ORDERS = Title(zh="督办单", en="Written orders")
 ANSWER_BY = Title(zh="回告期限", en="Answer by")
 TOTAL = Title(zh="合计", en="Total")
@@ -33,6 +33,8 @@ CHECKPOINT = Title(zh="台账快照", en="Checkpoint of the ledger")
 METHOD = Title(zh="统计口径与附件", en="How it was counted, and the appendix")
 
 MORE = Title(zh="另有{}项，见附件。", en="And {} more: see the appendix.")
+MORE_OF_CASES = Title(zh="另有{}项未列出。", en="And {} more, which are not listed.")
+"""Of what is about cases: the appendix is about promises."""
 NONE = Title(zh="无。", en="None.")
 NO_LEDGER = Title(zh="编制时未取得台账，本节从略。", en="No ledger was at hand: this section is left out.")
 NO_CHECKPOINT = Title(zh="编制时未取得台账快照。", en="No checkpoint of the ledger was at hand.")
@@ -83,7 +85,7 @@ def lines_of(plan: Plan, span: Span, language: Language) -> tuple[str, ...]:
     days, office = days_of(span.first, span.last, language), language.of(plan.head.supervision.office)
     last = day_of(span.last, language)
     if language is Language.ZH:
-        return (f"统计期：{days}　数据截至：{last}24时（北京时间以方案时区为准）", office)
+        return (f"统计期：{days}　数据截至：{last}24时", office)
     return (f"Period: {days}. As of the end of {last} ({plan.head.timezone})", office)
 
 
@@ -95,3 +97,8 @@ def moment_of(written: str, language: Language) -> str:
     if language is Language.ZH:
         return f"{day}24时" if midnight else f"{day}{at.hour}时{at.minute}分"
     return f"{day}, 24:00" if midnight else f"{day}, {at:%H:%M}"
+
+
+def is_end_of_month(day: int) -> bool:
+    """Whether a day is the last one of its month."""
+    return date.fromordinal(day + 1).day == 1

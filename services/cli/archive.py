@@ -35,7 +35,14 @@ def archive(
 
     Exit code 1 if there is nothing about the case."""
     check_sinks({"--out": out})
-    address = bootstrap or Settings.from_environment().bootstrap
+    count = write_archive(out, case, bootstrap or Settings.from_environment().bootstrap)
+    say(f"{count:,} events in {out}", err=True)
+    if case is not None and not count:
+        raise Failure(f"archive: no event of a case {case!r} in {CASE_EVENTS}: look for a slip in it", INPUT_HAS_ERRORS)
+
+
+def write_archive(out: Path, case: str | None, address: str) -> int:
+    """Write the events of one case, or of all, that case.events holds now; how many they are."""
     count = 0
     try:
         with TopicReader(address, [CASE_EVENTS]) as reader, atomic_file(out) as sink, Display() as display:
@@ -45,9 +52,7 @@ def archive(
                 display("reading", count, None)
     except BrokerUnavailable as error:
         raise Failure(f"archive: {error}", NO_ANSWER) from None
-    say(f"{count:,} events in {out}", err=True)
-    if case is not None and not count:
-        raise Failure(f"archive: no event of a case {case!r} in {CASE_EVENTS}: look for a slip in it", INPUT_HAS_ERRORS)
+    return count
 
 
 def _events(reader: TopicReader, address: str) -> Iterator[Record]:

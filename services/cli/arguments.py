@@ -66,6 +66,21 @@ AsOf = Annotated[
         "--as-of", metavar="TIME", help="A date (its first instant) or RFC 3339; without offset in the plan's zone."
     ),
 ]
+LedgerExport = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        metavar="ledger.jsonl",
+        exists=True,
+        dir_okay=False,
+        callback=lambda file: file and no_endless(file),
+        help="An export of the ledger: replies, requests and decisions count (in replay with --steps).",
+    ),
+]
+ForExcel = Annotated[
+    bool,
+    typer.Option("--for-excel", help="Write CSV that Excel opens: marked as UTF-8, Chinese headings beside the names."),
+]
 MOST_PROCESSES = max(16, 4 * (os.cpu_count() or 1))
 """More than that would only wait for one another, each with a copy of the plan in memory."""
 Processes = Annotated[

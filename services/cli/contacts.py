@@ -127,9 +127,7 @@ def try_unit(
     loaded = load_plan(folder)
     if unit not in loaded.units and unit != OPERATIONS:
         raise Failure(f"{unit}: no unit of the plan: write an id of units.toml, or {OPERATIONS}", INPUT_HAS_ERRORS)
-    contacts = _opened(_file(settings, folder, loaded), settings)
-    for sentence in contacts.unusable:
-        say(sentence, err=True)
+    contacts = opened_contacts(settings, folder, loaded)
     outcomes = [
         _tried(recipient, name, _test_message(unit, loaded))
         for recipient in contacts.recipients(unit, role)
@@ -148,6 +146,14 @@ def _file(settings: Settings, folder: Path, plan: Plan) -> ContactFile:
         return read_contacts(contacts_path(settings.contacts, folder), plan.units, needed=settings.contacts is not None)
     except InvalidContacts as invalid:
         raise Failure(str(invalid), INPUT_HAS_ERRORS) from None
+
+
+def opened_contacts(settings: Settings, folder: Path, plan: Plan) -> Contacts:
+    """The contacts with their channels; accounts that cannot be used are said. Raises Failure."""
+    contacts = _opened(_file(settings, folder, plan), settings)
+    for sentence in contacts.unusable:
+        say(sentence, err=True)
+    return contacts
 
 
 def _opened(file: ContactFile, settings: Settings) -> Contacts:

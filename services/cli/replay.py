@@ -2,11 +2,20 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, check_sinks, chosen_plan
+from services.cli.arguments import (
+    AsOf,
+    EventFiles,
+    ForExcel,
+    LedgerExport,
+    PlanFolder,
+    Processes,
+    check_sinks,
+    chosen_plan,
+)
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.judging_plan import checked_plan
 from services.cli.progress import Display
@@ -35,16 +44,6 @@ Steps = Annotated[
     Path | None,
     typer.Option(
         "--steps", metavar="steps.csv", help="Where the steps of escalation go that were due by --as-of (催办, 督办单)."
-    ),
-]
-LedgerExport = Annotated[
-    Path | None,
-    typer.Option(
-        "--ledger",
-        metavar="ledger.jsonl",
-        exists=True,
-        dir_okay=False,
-        help="An export of the ledger, for --steps: replies, requests and decisions count.",
     ),
 ]
 TodaysUnits = Annotated[
@@ -76,6 +75,7 @@ def replay(
     ] = None,
     todays_units: TodaysUnits = False,
     processes: Processes = None,
+    for_excel: ForExcel = False,
 ) -> None:
     """Compute every promise from event files, by a plan that `plan check` finds right. Exit code 1 if an event was
     rejected; the values are written from the others."""
@@ -96,22 +96,37 @@ def replay(
             todays_units=todays_units, processes=processes, progress=display,
             restate=times.previous if report is not None or restated is not None else None,
         )  # fmt: skip
-    rows = write_values(out, done.rows)
+    rows = write_values(out, done.rows, for_excel=for_excel)
     took = time.monotonic() - began
     say(
         f"{done.events:,} events of {done.cases:,} cases in {took:,.1f} s ({done.events / took:,.0f} events/s)",
         err=True,
     )
     say(f"{rows:,} values written to {out}", err=True)
-    if restated is not None:
-        say(f"{write_values(restated, done.restated):,} restated values written to {restated}", err=True)
-    if cards is not None:
-        say(f"{write_cards(cards, done.cards):,} cards written to {cards}", err=True)
-    if steps is not None:
-        say(f"{write_steps(steps, done.steps):,} steps of escalation written to {steps}", err=True)
+    _write_beside(done, _Beside(restated, cards, steps), for_excel=for_excel)
     if report is not None:
         _write_report(report, done, read, times)
     end_with(done, rejected)
+
+
+class _Beside(NamedTuple):
+    """The files beside the values; None: not asked for."""
+
+    restated: Path | None
+    cards: Path | None
+    steps: Path | None
+
+
+def _write_beside(done: Replayed, files: _Beside, *, for_excel: bool) -> None:
+    restated, cards, steps = files
+    if restated is not None:
+        count = write_values(restated, done.restated, for_excel=for_excel)
+        say(f"{count:,} restated values written to {restated}", err=True)
+    if cards is not None:
+        say(f"{write_cards(cards, done.cards, for_excel=for_excel):,} cards written to {cards}", err=True)
+    if steps is not None:
+        count = write_steps(steps, done.steps, for_excel=for_excel)
+        say(f"{count:,} steps of escalation written to {steps}", err=True)
 
 
 def _said(ledger: Path | None) -> OnRecord:

@@ -6,19 +6,18 @@ from typing import Annotated
 import typer
 
 from services.catalog.load.plan_folder import load_plan
-from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
+from services.cli.arguments import EventFiles, ForExcel, PlanFolder, Processes, chosen_plan
+from services.cli.checkpoint_file import latest_checkpoint
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.domain.time.zone import Instant, Zone
-from services.ledger.checkpoints import Checkpoint, read_checkpoints
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
 from services.runtime.atomic_file import claim
-from services.runtime.settings import Settings
 
 
 def report(
@@ -31,6 +30,7 @@ def report(
     ] = None,
     plan: PlanFolder = None,
     processes: Processes = None,
+    for_excel: ForExcel = False,
 ) -> None:
     """Write MONTH-ALL, of the district, and MONTH-UNIT for each unit that leads a promise, each as .html and .csv.
 
@@ -43,7 +43,7 @@ def report(
     zone = Zone(read.head.timezone)
     as_of = _end(month, zone)
     times = times_as_of(as_of, zone, read.head.issued)
-    checkpoint = _checkpoint(checkpoints)
+    checkpoint = latest_checkpoint(checkpoints, "report")
     out.mkdir(parents=True, exist_ok=True)
     claim(out / f"{month}-ALL.html")  # two at once would mix their pages
     with Display() as display:
@@ -52,20 +52,9 @@ def report(
     named = {"ALL": reports.of_the_district(), **{unit: reports.of_unit(unit) for unit in reports.leads}}
     for name, each in named.items():
         write_page(out / f"{month}-{name}.html", each, read, as_of, checkpoint)
-        write_sheet(out / f"{month}-{name}.csv", each)
+        write_sheet(out / f"{month}-{name}.csv", each, for_excel=for_excel)
     say(f"{len(named)} reports written to {out}, of the district and of {len(named) - 1} lead units", err=True)
     end_with(done)
-
-
-def _checkpoint(file: Path | None) -> Checkpoint | None:
-    """The latest of a file; where none is named, of the keeper's own, if it is there."""
-    own = Settings.from_environment().checkpoints
-    if file is None and not own.is_file():
-        return None
-    try:
-        return max(read_checkpoints(file or own), key=lambda one: one.number, default=None)
-    except ValueError as error:
-        raise Failure(f"report: {error}", WRONG_USAGE) from None
 
 
 def _end(month: str, zone: Zone) -> Instant:

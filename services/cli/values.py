@@ -9,7 +9,7 @@ import typer
 
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
-from services.cli.arguments import AsOf, Wait, check_sinks
+from services.cli.arguments import AsOf, ForExcel, Wait, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
 from services.cli.time_arguments import moment
@@ -33,6 +33,7 @@ def values(
     as_of: AsOf,
     cards: Annotated[Path | None, typer.Option("--cards", help="Where the cards go, as CSV.")] = None,
     wait: Wait = 60,
+    for_excel: ForExcel = False,
 ) -> None:
     """Write the values of the running system as of the time that its clock and its progress have reached."""
     settings = Settings.from_environment()
@@ -50,11 +51,11 @@ def values(
     except Passed as passed:
         raise Failure(f"values: {_passed(passed.judged_to, time, judge.law.zone)}", WRONG_USAGE) from None
     rows = Valuer(judge).rows(published.tallies, time, published.last_events)
-    written = write_values(out, rows)
+    written = write_values(out, rows, for_excel=for_excel)
     console = safe_console(stderr=True)
     console.print(f"{out}: {written} rows as of {judge.law.zone.text(time)}")
     if cards is not None:
-        console.print(f"{cards}: {write_cards(cards, sorted(held.cards.values()))} cards")
+        console.print(f"{cards}: {write_cards(cards, sorted(held.cards.values()), for_excel=for_excel)} cards")
     if held.unreadable:
         raise Failure(
             f"values: {len(held.unreadable)} records of {ALERT_CARDS} cannot be read (above is where they are), and "

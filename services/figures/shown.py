@@ -32,8 +32,12 @@ def shown(row: ValueRow, column: str, promise: Promise) -> Shown:
     text: str = getattr(row, column)
     if column == "window_end":
         return Shown(text[:10], row_key(row), column)
-    share = column in _SHARES or (column in _IN_THE_UNIT and promise.figure_unit == "share")
-    return Shown(_read(text, share), row_key(row), column)
+    return Shown(_read(text, is_share(column, promise)), row_key(row), column)
+
+
+def is_share(column: str, promise: Promise) -> bool:
+    """Whether a column of the promise holds shares, which are read in per cent."""
+    return column in _SHARES or (column in _IN_THE_UNIT and promise.figure_unit == "share")
 
 
 def _read(text: str, share: bool) -> str:

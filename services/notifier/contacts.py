@@ -14,7 +14,7 @@ from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -68,6 +68,8 @@ class ContactEntry(_Strict):
     """Who it is, for the people who keep the file; it is shown by `kpiwatch contacts check` only."""
     quiet: tuple[Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")], ...] = Field((), strict=False)
     """When notices wait that are not urgent: "21:00-07:30", by the plan's clock."""
+    briefings: tuple[Literal["day", "week", "month"], ...] = Field((), strict=False)
+    """Which briefings it gets (日报, 周报, 月报), by the first of its channels that takes them."""
     channels: tuple[Step, ...] = Field(min_length=1, strict=False)
 
     @property
@@ -106,6 +108,7 @@ class Recipient:
     channels: tuple[tuple[str, Channel], ...]
     """Name and channel, the first one first; the last one is the file."""
     quiet: QuietHours = QuietHours()
+    briefings: tuple[str, ...] = ()
 
     def channel(self, name: str) -> Channel | None:
         """The channel of that name."""
@@ -152,6 +155,10 @@ class Contacts:
         alone = (Recipient(f"{unit}/{Role.DUTY}", unit, Role.DUTY, ((FILE, self.file),)),)
         reached = (several for several in found if any(one.is_reached for one in several))
         return next(reached, found[0] or found[1] or alone)
+
+    def briefed(self, period: str) -> list[Recipient]:
+        """Who gets the briefings of a period (`day`, `week`, `month`), in the order of the file."""
+        return [one for several in self.of_role.values() for one in several if period in one.briefings]
 
     def recipient(self, id: str) -> Recipient:
         """The recipient of that id, as it is now. If the file has it no more, the first one of its unit and role:
@@ -215,7 +222,10 @@ def open_contacts(file: ContactFile, tools: Tools, notices: Path) -> Contacts:
         if not all(file.accounts[step.account].placeholder for step in contact.channels):
             place, quiet = (contact.unit, Role(contact.role)), QuietHours.of(contact.quiet)
             ways = (*channels, (FILE, notice_file))
-            found[place] = (*found.get(place, ()), Recipient(contact.key, contact.unit, place[1], ways, quiet))
+            found[place] = (
+                *found.get(place, ()),
+                Recipient(contact.key, contact.unit, place[1], ways, quiet, contact.briefings),
+            )
     return Contacts(found, notice_file, tuple(unusable))
 
 

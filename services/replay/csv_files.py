@@ -3,40 +3,43 @@
 The same answers always give the same bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.catalog.words.column_names import heading
 from services.domain.results.published import Card, ValueRow
 from services.domain.supervision.published import StepRow
 from services.replay.spill_files import Rejected
 from services.runtime.csv_file import atomic_csv
 
 
-def write_values(path: Path, rows: Iterable[ValueRow]) -> int:
-    """Write value rows, already sorted; how many they were."""
-    return _write(path, ValueRow._fields, rows)
+def write_values(path: Path, rows: Iterable[ValueRow], *, for_excel: bool = False) -> int:
+    """Write value rows, already sorted; how many they were. `for_excel`: see `write_table`."""
+    return write_table(path, ValueRow._fields, rows, for_excel=for_excel)
 
 
-def write_cards(path: Path, rows: Iterable[Card]) -> int:
-    """Write cards, already sorted; how many they were."""
-    return _write(path, Card._fields, rows)
+def write_cards(path: Path, rows: Iterable[Card], *, for_excel: bool = False) -> int:
+    """Write cards, already sorted; how many they were. `for_excel`: see `write_table`."""
+    return write_table(path, Card._fields, rows, for_excel=for_excel)
 
 
-def write_steps(path: Path, rows: Iterable[StepRow]) -> int:
-    """Write steps of escalation, already sorted; how many they were."""
-    return _write(path, StepRow._fields, rows)
+def write_steps(path: Path, rows: Iterable[StepRow], *, for_excel: bool = False) -> int:
+    """Write steps of escalation, already sorted; how many they were. `for_excel`: see `write_table`."""
+    return write_table(path, StepRow._fields, rows, for_excel=for_excel)
 
 
 def write_rejected(path: Path, rows: Iterable[Rejected]) -> int:
     """Write rejected events, one a line; how many they were."""
-    return _write(path, Rejected._fields, rows)
+    return write_table(path, Rejected._fields, rows)
 
 
-def _write(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+def write_table(path: Path, columns: tuple[str, ...], rows: Iterable[Sequence[Any]], *, for_excel: bool = False) -> int:
+    """Write rows below their headings; how many they were. `for_excel`: with the mark by which Excel knows UTF-8, and
+    with Chinese headings beside the names of the columns. The cells are the same."""
     count = 0
-    with atomic_csv(path) as writer:
-        writer.writerow(columns)
+    with atomic_csv(path, with_mark=for_excel) as writer:
+        writer.writerow(tuple(map(heading, columns)) if for_excel else columns)
         for row in rows:
             writer.writerow(row)
             count += 1

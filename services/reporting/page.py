@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from services.catalog.words.column_names import heading
 from services.catalog.words.promise_text import STRENGTHS
 from services.catalog.words.wording import SIGNS, STATE_NAMES, state_name, unit_of_measure, window_names
 from services.domain.intake.visible_text import LINES, visible
@@ -52,11 +53,13 @@ def _in_groups(digits: str) -> str:
     return " ".join(digits[at : at + 8] for at in range(0, len(digits), 8))
 
 
-def write_sheet(path: Path, report: Report) -> int:
-    """The rows of a report as CSV, with what their promise is about and its row of the month before; how many."""
+def write_sheet(path: Path, report: Report, *, for_excel: bool = False) -> int:
+    """The rows of a report as CSV, with what their promise is about and its row of the month before; how many.
+    `for_excel`: with a mark and Chinese headings, as Excel and people read it."""
     count = 0
-    with atomic_csv(path) as writer:
-        writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE, *_RESTATED))
+    columns = (*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE, *_RESTATED)
+    with atomic_csv(path, with_mark=for_excel) as writer:
+        writer.writerow(tuple(map(heading, columns)) if for_excel else columns)
         for entry in report.entries:
             for row in (entry.official, entry.short, *(entry.units if report.unit else ())):
                 if row is not None:

@@ -49,10 +49,11 @@ def _is_plain(whole: str) -> bool:
 
 
 @contextmanager
-def atomic_csv(path: Path) -> Iterator[Rows]:
-    """A writer of rows (`atomic_file`): in UTF-8, each ended by a line feed. Raises BeingWritten."""
+def atomic_csv(path: Path, *, with_mark: bool = False) -> Iterator[Rows]:
+    """A writer of rows (`atomic_file`): in UTF-8, each ended by a line feed. `with_mark`: it begins with the mark by
+    which Excel knows UTF-8 (BOM). Raises BeingWritten."""
     with atomic_file(path) as plain:
-        text = io.TextIOWrapper(plain, encoding="utf-8", newline="")
+        text = io.TextIOWrapper(plain, encoding="utf-8-sig" if with_mark else "utf-8", newline="")
         try:
             yield Rows(csv.writer(text, lineterminator="\n"))
         finally:

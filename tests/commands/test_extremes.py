@@ -36,6 +36,7 @@ MEMORY_BYTES = 1_500 * 1024 * 1024
 BASES = {
     "replay": "EVENTS --as-of 2021-11-01 --out v.csv --processes 1",
     "report": "EVENTS --month 2021-10 --out reports --processes 1",
+    "briefing": "EVENTS --period month --until 2021-10-31 --out briefings --format html",
     "backfill": "EVENTS --from 2021-10-01 --to 2021-10-02 --out blocks --processes 1",
     "values": "--out v.csv --as-of 2021-11-01 --wait 0",
     "explain": "CASE EVENTS --as-of 2021-11-01",

@@ -154,6 +154,20 @@ def test_the_archive_of_the_topic_is_a_file_of_events(broker: Broker, tmp_path: 
     assert code == 1 and "no event of a case 'R-9'" in said
 
 
+def test_a_briefing_reads_events_and_ledger_of_the_running_system(broker: Broker, tmp_path: Path) -> None:
+    topics.create(broker.bootstrap, 3)
+    feed(broker.bootstrap, [orjson.dumps({**GOOD, "id": "b-1", "subject": "B-1"})], 3)
+    plan = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
+    asked = ("--period", "day", "--until", "2021-10-08", "--out", tmp_path, "--format", "html", "--plan", plan)
+    done = forks.run(
+        ["services.cli", "briefing", *map(str, asked)], {**os.environ, "KPIWATCH_BOOTSTRAP": broker.bootstrap}
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 1 and "b-1" not in said and " events rejected" in said, said  # of another plan
+    page = (tmp_path / "day-2021-10-08-zh.html").read_text("utf-8")
+    assert "编制时未取得台账，本节从略" not in page, "the ledger is read, and has no order"
+
+
 def row_that_repeats_itself(size: int) -> bytes:
     """As cards and rulings of many cycles do."""
     cards = [["K01-1", n, "", "yellow", "liangjiang-water", 1_600_000_000_000_000 + n, None] for n in range(size // 64)]

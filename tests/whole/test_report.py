@@ -28,6 +28,7 @@ from services.reporting.times import end_of_month, times_as_of
 from services.simulator.district.profile import profile
 from services.simulator.simulation import Simulation
 from tests.unit.commands import run
+from tests.unit.message_doubles import running_doubles
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 PLAN = PLANS / "kinds"
@@ -288,6 +289,50 @@ def test_a_replay_with_a_report_writes_the_values_that_one_without_writes(
     run(*common, tmp_path / "values.csv", "--report", tmp_path / "report.html")
     assert (tmp_path / "values.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
     assert (tmp_path / "report.html").read_bytes() == (folder / f"{MONTH}-ALL.html").read_bytes()
+
+
+MAILED = """
+[[account]]
+id = "mail"
+kind = "email"
+host = "127.0.0.1"
+port = {}
+security = "none"
+sender = "kpi@district.example"
+
+[[contact]]
+unit = "operations"
+briefings = ["month"]
+channels = [{{ account = "mail", to = "office@district.example" }}]
+"""
+
+
+def test_a_briefing_is_written_with_its_appendix_without_a_browser_and_sent(
+    events: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    contacts = tmp_path / "contacts.toml"
+    monkeypatch.setenv("KPIWATCH_CONTACTS", str(contacts))
+    common = ("briefing", events, "--plan", PLAN, "--period", "month", "--until", "2021-10-31", "--out", out)
+    with running_doubles() as doubles:
+        contacts.write_text(MAILED.format(doubles.mail_port), encoding="utf-8")
+        assert run(*common, "--format", "html,docx,xlsx", "--language", "en", "--send") in (0, 1)
+        (mail,) = doubles.texts("email")
+    assert "月报（截至2021年10月31日）已编制" in mail
+    assert "[month-2021-10-31-en.docx]\n[month-2021-10-31-en.xlsx]" in mail and "html]" not in mail
+    ends = ("en.html", "en.docx", "en.xlsx", "appendix.html", "en.sent.json")
+    names = {f"month-2021-10-31-{end}" for end in ends}
+    assert {path.name for path in out.iterdir()} == names
+    appendix = (out / "month-2021-10-31-appendix.html").read_bytes()
+    assert appendix == (folder / f"{MONTH}-ALL.html").read_bytes(), "it is the report of the month"
+    assert "month-2021-10-31-appendix.html" in (out / "month-2021-10-31-en.html").read_text("utf-8")
+    capsys.readouterr()
+    for wrong, sentence in (
+        (("--format", "odt"), "write some of html,pdf,docx,xlsx"),
+        (("--until", "10-31"), "write it as 2021-10-31"),
+    ):
+        assert run(*common, *wrong) == 2
+        assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("month", ["2021-13", "2021-1", "october", "1890-01", "2021-10-01"])

@@ -68,7 +68,9 @@ class _Handler:
     def _take(self, envelope: Envelope) -> None:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         mail = message_from_bytes(content, _class=EmailMessage, policy=policy.SMTP)
-        text = f"{mail['Subject']}\n\n{mail.get_content()}"
+        body = mail.get_body(("plain",))
+        files = [f"[{part.get_filename()}]" for part in mail.iter_attachments()]
+        text = "\n".join([f"{mail['Subject']}\n\n{body.get_content() if body is not None else ''}", *files])
         for to in envelope.rcpt_tos:
             # a repeat is shown: no mail server is bound to drop it
             self._desk.arrivals.add(EMAIL, str(to), text, str(mail["Message-ID"] or ""))

@@ -1,0 +1,63 @@
+"""Numbers and states of value rows as parts of a sentence or a table."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from services.briefing.district import Standing
+from services.briefing.model import Cell, Form, Language, Number, State
+from services.catalog.words.wording import state_name
+from services.domain.plan.plan import Promise
+from services.domain.results.published import State as PromiseState
+from services.domain.results.published import ValueRow
+from services.figures.shown import NOTHING, is_share, row_key, shown
+
+FAILED = "denominator-numerator"
+"""In the place of a column: the difference of two."""
+
+
+def figure(row: ValueRow, column: str, promise: Promise) -> Number | str:
+    """A cell of a value row; a dash where it is empty."""
+    text = getattr(row, column)
+    if not text:
+        return NOTHING
+    one = shown(row, column, promise)
+    relation, _, number = text.rpartition(" ")
+    if relation or ".." in text:  # an objective: a relation and a number, or a range
+        return Number(one.text, Decimal(number.partition("..")[0]), (one.row,), column, Form.PLAIN)
+    form = Form.PER_CENT if is_share(column, promise) else Form.PLAIN
+    return Number(one.text, Decimal(number), (one.row,), column, form)
+
+
+def counted(standings: Iterable[Standing]) -> Number:
+    """How many promises."""
+    rows = tuple(row_key(one.row) for one in standings)
+    return Number(str(len(rows)), Decimal(len(rows)), rows, "counted")
+
+
+def failed(row: ValueRow) -> Number | None:
+    """How many do not keep the promise; None where that is no number of cases, or nobody fails."""
+    if not row.numerator.isdigit() or not row.denominator.isdigit() or row.numerator == row.denominator:
+        return None
+    number = Decimal(row.denominator) - Decimal(row.numerator)
+    return Number(str(number), number, (row_key(row),), FAILED)
+
+
+def amount(number: int, of: str) -> Number:
+    """A number that is no figure of a promise. `of`: what it counts, `cards` or `ledger`."""
+    return Number(str(number), Decimal(number), (), of)
+
+
+def state(row: ValueRow, promise: Promise, language: Language) -> State:
+    """The state of a row. Words say it, so that it needs no sign beside its colour."""
+    known = PromiseState(row.state)
+    name = state_name(known, row.provisional_n, never_red=promise.is_never_red)
+    colour = "effort" if promise.is_never_red and known is PromiseState.MISSED else known.value
+    return State(language.of(name), colour, row_key(row))
+
+
+def joined(cells: Iterable[Cell], between: str) -> Cell:
+    """Cells one after the other, with a text between them."""
+    found: list[str | Number | State] = []
+    for cell in cells:
+        found += [between, *cell] if found else cell
+    return tuple(found)

@@ -1,0 +1,63 @@
+"""The Chinese names of the columns of values.csv, cards.csv, steps.csv and the sheets of reports."""
+
+from collections.abc import Mapping
+
+COLUMN_NAMES: Mapping[str, str] = {
+    "kpi": "承诺编号",
+    "unit": "单位",
+    "item": "分项",
+    "variant": "口径",
+    "window": "统计期",
+    "window_start": "统计期起",
+    "window_end": "统计期止",
+    "value": "完成值",
+    "n": "样本量",
+    "numerator": "分子",
+    "denominator": "分母",
+    "lower": "置信区间下限",
+    "upper": "置信区间上限",
+    "objective": "目标",
+    "state": "状态",
+    "open_overdue": "超期未办结件数",
+    "suspended_share": "暂停计时占比",
+    "extended_share": "延期占比",
+    "withdrawn_share": "撤回占比",
+    "justified_n": "理由成立件数",
+    "late_entry_n": "逾期补录件数",
+    "unmeasured_n": "未报送件数",
+    "mean_gross": "含暂停的平均用时",
+    "p50": "中位数",
+    "p95": "第95百分位数",
+    "plan_version": "方案版本",
+    "awaiting_n": "待报送件数",
+    "provisional_n": "暂定件数",
+    "unclassified_n": "无法归类件数",
+    "case": "办件",
+    "cycle": "第几次办理",
+    "node": "环节",
+    "level": "牌色",
+    "raised_at": "亮牌时间",
+    "due_at": "应完成时间",
+    "cleared_at": "解除时间",
+    "reason": "解除原因",
+    "at": "应采取时间",
+    "step": "督办措施",
+    "days": "已计工作日",
+    "measure": "指标（任务）",
+    "title_zh": "承诺名称",
+    "title_en": "承诺名称（英文）",
+    "lead": "牵头单位",
+    "responsible": "责任单位",
+    "previous_window_end": "上月末",
+    "previous_value": "上月末完成值",
+    "previous_state": "上月末状态",
+    "restated_value": "上月末完成值（更正后）",
+    "restated_n": "上月末样本量（更正后）",
+    "restated_late_entry_n": "上月末逾期补录件数（更正后）",
+    "restated_state": "上月末状态（更正后）",
+}
+
+
+def heading(column: str) -> str:
+    """A column for people, with its name for programs: `完成值 value`."""
+    return f"{COLUMN_NAMES[column]} {column}"
