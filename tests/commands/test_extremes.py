@@ -76,6 +76,7 @@ BASES = {
     "orders print": "2021-1 --out o.html",
     "contacts check": "",
     "contacts try": "operations",
+    "contacts used": "",
     "ledger verify": "EVENTS",
     "ledger export": "--out l.jsonl",
     "ledger rebuild": "",

@@ -90,7 +90,7 @@ def test_the_demo_shows_promises_cards_and_alerts(demo: Up) -> None:
     assert f"KPIWATCH_BOOTSTRAP=127.0.0.1:{demo.ports['kafka_port']} .venv/bin/kpiwatch status" in demo.said
     assert demo.pids().keys() == {
         *("broker", "gateway", "feed", "cases-1", "cases-2", "kpis-1", "exporter", "ledger", "notifier", "casebook"),
-        *("alertmanager", "prometheus", "history", "doubles"),
+        *("alertmanager", "prometheus", "history", "doubles", "desk"),
     }
     for port in WEB_PORTS:
         assert httpx.get(f"http://127.0.0.1:{demo.ports[port]}/-/ready").status_code == 200
