@@ -146,7 +146,7 @@ def _owed(found: list[tuple[Order, OrderState]], language: Language) -> Cell:
     late = sum(state is OrderState.OVERDUE for _, state in found)
     numbers = [amount(number, "ledger") for number in (units, len(found), late)]
     if language is Language.ZH:
-        return (numbers[0], "个单位有督办单", numbers[1], "份待回告，其中逾期未回告", numbers[2], "份。")
+        return (numbers[0], "个单位有督办单", numbers[1], "份待回告，其中超期未回告", numbers[2], "份。")
     return (numbers[0], " units owe answers to ", numbers[1], " written orders, ", numbers[2], " of them overdue.")
 
 

@@ -40,7 +40,7 @@ NO_LEDGER = Title(zh="编制时未取得台账，本节从略。", en="No ledger
 NO_CHECKPOINT = Title(zh="编制时未取得台账快照。", en="No checkpoint of the ledger was at hand.")
 ORDER_STATES = {
     OrderState.OPEN: Title(zh="待回告", en="open"),
-    OrderState.OVERDUE: Title(zh="逾期未回告", en="overdue"),
+    OrderState.OVERDUE: Title(zh="超期未回告", en="overdue"),
 }
 _NUMERALS = "一二三四五六七"
 

@@ -82,6 +82,7 @@ BASES = {
     "ledger rebuild": "",
     "ledger checkpoint": "",
     "ledger erase": "0",
+    "ledger text": "0",
     "backup": "b.tar",
     "restore": "EVENTS",
     "desk account add": "name --role admin",

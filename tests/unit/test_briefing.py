@@ -166,7 +166,7 @@ def test_units_that_owe_an_answer_are_those_of_the_ledger_that_have_not_answered
 
     late = due + timedelta(days=1)
     (row,) = section(late).rows
-    assert [row[1], row[3]] == [(order.written(plan),), ("逾期未回告",)]
+    assert [row[1], row[3]] == [(order.written(plan),), ("超期未回告",)]
     assert section(due).rows[0][3] == ("待回告",)
     desk.reply(f"{late}T12:00")
     assert section(late).rows == () and section(due).rows

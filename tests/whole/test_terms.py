@@ -75,6 +75,10 @@ def _words() -> Iterator[str]:
         "reporting",
         "handbook",
         "alert_rules",
+        "desk",
+        "acting",
+        "briefing",
+        "figures",
     ):
         files = (file for file in (ROOT / "services" / room).rglob("*") if file.suffix in (".py", ".js", ".html"))
         yield from (file.read_text(encoding="utf-8") for file in files)

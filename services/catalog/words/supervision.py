@@ -14,7 +14,7 @@ STEP_NAMES: Final[Mapping[SupervisionStep, Title]] = {
 }
 ORDER_STATES: Final[Mapping[OrderState, Title]] = {
     OrderState.OPEN: Title(zh="待回告", en="open"),
-    OrderState.OVERDUE: Title(zh="逾期未回告", en="overdue"),
+    OrderState.OVERDUE: Title(zh="超期未回告", en="overdue"),
     OrderState.ANSWERED: Title(zh="已回告", en="answered"),
     OrderState.CLOSED: Title(zh="已销号", en="closed"),
 }

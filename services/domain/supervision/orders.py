@@ -15,7 +15,7 @@ class OrderState(StrEnum):
     OPEN = "open"
     """待回告: the unit has not answered, and has time."""
     OVERDUE = "overdue"
-    """逾期未回告: the unit has not answered in time."""
+    """超期未回告: the unit has not answered in time."""
     ANSWERED = "answered"
     """已回告: the unit has answered; the case is not completed."""
     CLOSED = "closed"
