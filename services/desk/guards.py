@@ -97,7 +97,7 @@ class Guard:
         length = headers.get("content-length", "")
         if not length.isdecimal():  # every browser says it with a form
             return PlainTextResponse("未说明长度 / the length of the form is not said\n", 411)
-        if int(length) > LARGEST_BODY:
+        if len(length) > 15 or int(length) > LARGEST_BODY:  # Python reads no number of thousands of digits
             return PlainTextResponse("表单过长 / the form is too long\n", 413)
         return None
 

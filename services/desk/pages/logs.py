@@ -1,12 +1,13 @@
 """The log: who signed in, who looked at what, who took it away, what was done to accounts."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import Query, Response
+from fastapi import Response
 
 from services.desk.access import Access
 from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask
+from services.desk.numbers import Before
 from services.desk.routes import Pages
 from services.domain.plan.plan import Title
 
@@ -40,7 +41,7 @@ KINDS: Final = {
 
 
 @PAGES.get("/logs", Access.LOGS)
-def logs(ask: Ask, kind: Entry | None = None, before: Annotated[int | None, Query(ge=1)] = None) -> Response:
+def logs(ask: Ask, kind: Entry | None = None, before: Before = None) -> Response:
     """A page of the log, the latest first."""
     lines = ask.desk.logbook.lines(before, () if kind is None else (kind,), _PAGE + 1)
     more = lines[_PAGE - 1].number if len(lines) > _PAGE else None

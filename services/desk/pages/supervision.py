@@ -1,19 +1,18 @@
 """Sources, written orders and notices of the viewer's own."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 
 from services.desk.access import About, Access
 from services.desk.asking import Ask, Desk
+from services.desk.numbers import Before, number_of
 from services.desk.pages.said_of import reading_page
 from services.desk.reading.supervision import PAGE
 from services.desk.refusal import NotFound
 from services.desk.routes import LISTED, Pages
 
 PAGES: Final = Pages()
-Before = Annotated[int | None, Query(ge=1)]
-MOST_RECORDS: Final = 2**62
 
 
 @PAGES.get("/sources", Access.READ, about=LISTED)
@@ -43,9 +42,8 @@ def notices(ask: Ask, before: Before = None) -> Response:
 
 def _about_notice(request: Request) -> About | None:
     desk: Desk = request.app.state.desk
-    number = request.path_params["number"]
-    is_number = number.isascii() and number.isdecimal() and int(number) < MOST_RECORDS
-    return desk.supervision.about_notice(int(number)) if is_number else None
+    number = number_of(request.path_params["number"])
+    return None if number is None else desk.supervision.about_notice(number)
 
 
 @PAGES.get("/notices/{number}", Access.READ, about=_about_notice)

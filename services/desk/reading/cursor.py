@@ -4,6 +4,9 @@ import base64
 
 import orjson
 
+_LARGEST = 2**63
+"""Databases have no larger numbers."""
+
 
 class BadCursor(ValueError):
     """The text is none that a page gave."""
@@ -21,5 +24,7 @@ def key_of(cursor: str, *kinds: type) -> list[int | str]:
     except ValueError:
         found = None
     if not isinstance(found, list) or [type(each) for each in found] != list(kinds):
+        raise BadCursor
+    if any(isinstance(each, int) and not -_LARGEST <= each < _LARGEST for each in found):
         raise BadCursor
     return found
