@@ -6,8 +6,8 @@ from fastapi import Query
 
 LARGEST: Final = 2**62
 """No record has a larger number, and every database takes it."""
-Before = Annotated[int | None, Query(ge=1, le=LARGEST)]
-"""Where a list goes on: behind the record with this number."""
+Place = Annotated[int | None, Query(ge=1, le=LARGEST)]
+"""Where a list goes on: the number of the last record of the page before."""
 
 
 def number_of(text: str) -> int | None:

@@ -1,18 +1,23 @@
 """The log: who signed in, who looked at what, who took it away, what was done to accounts."""
 
+import re
 from typing import Final
 
 from fastapi import Response
 
 from services.desk.access import Access
-from services.desk.accounts.logbook import Entry
+from services.desk.accounts.logbook import Entry, Line
 from services.desk.asking import Ask
-from services.desk.numbers import Before
+from services.desk.numbers import Place
+from services.desk.reading.case_seen import key_of_token
 from services.desk.routes import Pages
+from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Title
+from services.domain.results.cards import case_name
 
 PAGES: Final = Pages()
 _PAGE: Final = 100
+_OF_CASE: Final = re.compile(r"/cases/([A-Za-z0-9_-]+)(?=[/?]|$)")
 _WORDS: Final = {
     "logs": Title(zh="日志", en="Logs"),
     "at": Title(zh="时间", en="Time"),
@@ -41,9 +46,19 @@ KINDS: Final = {
 
 
 @PAGES.get("/logs", Access.LOGS)
-def logs(ask: Ask, kind: Entry | None = None, before: Before = None) -> Response:
+def logs(ask: Ask, kind: Entry | None = None, before: Place = None) -> Response:
     """A page of the log, the latest first."""
     lines = ask.desk.logbook.lines(before, () if kind is None else (kind,), _PAGE + 1)
     more = lines[_PAGE - 1].number if len(lines) > _PAGE else None
-    days = ask.desk.settings.desk_log_days
-    return ask.page("logs.html", words=_WORDS, kinds=KINDS, kind=kind, lines=lines[:_PAGE], more=more, days=days)
+    days, shown = ask.desk.settings.desk_log_days, [_readable(line) for line in lines[:_PAGE]]
+    return ask.page("logs.html", words=_WORDS, kinds=KINDS, kind=kind, lines=shown, more=more, days=days)
+
+
+def _readable(line: Line) -> Line:
+    """The case of a path by its name: `/cases/[/units/water W-1]/acts/reply`. The log has the path as it was asked
+    for."""
+    found = _OF_CASE.match(line.subject)
+    key = None if found is None else key_of_token(found[1])
+    if found is None or key is None:
+        return line
+    return line._replace(subject=f"/cases/[{visible(case_name(key))}]{line.subject[found.end() :]}")

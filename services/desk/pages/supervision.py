@@ -6,7 +6,7 @@ from fastapi import Request, Response
 
 from services.desk.access import About, Access
 from services.desk.asking import Ask, Desk
-from services.desk.numbers import Before, number_of
+from services.desk.numbers import Place, number_of
 from services.desk.pages.said_of import reading_page
 from services.desk.reading.supervision import PAGE
 from services.desk.refusal import NotFound
@@ -23,7 +23,7 @@ def sources(ask: Ask) -> Response:
 
 
 @PAGES.get("/orders", Access.READ, about=LISTED)
-def orders(ask: Ask, before: Before = None) -> Response:
+def orders(ask: Ask, before: Place = None) -> Response:
     """Written orders, the latest first."""
     found = ask.desk.supervision.orders(ask.known, ask.now, before)
     more = found[PAGE - 1].order.record if len(found) > PAGE else None
@@ -32,7 +32,7 @@ def orders(ask: Ask, before: Before = None) -> Response:
 
 
 @PAGES.get("/notices", Access.READ, about=LISTED)
-def notices(ask: Ask, before: Before = None) -> Response:
+def notices(ask: Ask, before: Place = None) -> Response:
     """Notices, the latest first."""
     found = ask.desk.supervision.notices(ask.known, before)
     more = found[PAGE - 1].number if len(found) > PAGE else None
