@@ -16,6 +16,7 @@ from services.desk.acting.record_lines import RecordLine, lines_of_records
 from services.desk.acting.recording import Pending, Repeated, Result, Sent, is_form, new_form
 from services.desk.acting.standing import Circular, Waiting
 from services.desk.asking import Ask, Asked, Desk
+from services.desk.numbers import Place
 from services.desk.pages.acts import Form, not_recorded, old_form, recorded_words, repeated_words, waiting_path
 from services.desk.refusal import NotFound
 from services.desk.routes import LISTED, Pages
@@ -50,16 +51,18 @@ _NAMES: Final = {
 
 # ---- what waits ------------------------------------------------------------------------------------------
 @PAGES.get("/waiting", Access.OPERATE)
-def waiting(ask: Ask) -> Response:
-    """What waits for a decision, the oldest first, and the decisions that are not in force."""
+def waiting(ask: Ask, after: Place = None) -> Response:
+    """A page of what waits for a decision, the oldest first, and the decisions that are not in force."""
     acting, plan = ask.desk.acting, ask.desk.plan
     every = acting.stands.waiting()
+    later = [one for one in every if one.record.number > (after or 0)]
     with acting.stands.now() as standing:
         refused = list(standing.refused.values())
     return ask.page(
         "acts/waiting.html",
-        lines=[line for line in (_line(one, ask) for one in every[:_MOST]) if line is not None],
+        lines=[line for line in (_line(one, ask) for one in later[:_MOST]) if line is not None],
         count=len(every),
+        more=later[_MOST - 1].record.number if len(later) > _MOST else None,
         refused=list(lines_of_records(refused, plan, None)),
     )
 
@@ -108,17 +111,17 @@ def _circular_of(request: Request) -> Circular | None:
 def about_circular(request: Request) -> About | None:
     """Whose business a 通报 is: of the unit that has the case."""
     found = _circular_of(request)
-    return None if found is None else _about(found)
+    return None if found is None else _about(found, request.app.state.desk)
 
 
 def about_issued(request: Request) -> About | None:
     """The same of one that was issued; None: it was not."""
     found = _circular_of(request)
-    return _about(found) if found is not None and found.is_issued else None
+    return _about(found, request.app.state.desk) if found is not None and found.is_issued else None
 
 
-def _about(circular: Circular) -> About:
-    return About(frozenset((circular.step.unit,)))
+def _about(circular: Circular, desk: Desk) -> About:
+    return desk.reading.about_units([circular.step.unit])
 
 
 @PAGES.get("/circulars", Access.READ, LISTED)
@@ -127,7 +130,8 @@ def circulars(ask: Ask) -> Response:
     with ask.desk.acting.stands.now() as standing:
         every = sorted(standing.circulars.values(), key=lambda one: -one.proposal.number)
     is_centre = may(ask.viewer, Access.OPERATE)
-    mine = [one for one in every if (is_centre or one.is_issued) and may(ask.viewer, Access.READ, _about(one))]
+    shown = [one for one in every if is_centre or one.is_issued]
+    mine = [one for one in shown if may(ask.viewer, Access.READ, _about(one, ask.desk))]
     return ask.page("acts/circulars.html", circulars=mine[:_MOST], promises=_promises(ask))
 
 
@@ -240,8 +244,8 @@ def about_text(request: Request) -> About | None:
     if record is None or matter is None or not record.request.texts:
         return None
     of_case = desk.reading.about_case(matter.case_key, desk.acting.stands.assigned(matter.case_key)) or About()
-    said = frozenset((record.request.unit,)) if record.request.unit else frozenset()
-    return of_case._replace(owners=of_case.owners | said)
+    said = desk.reading.about_units([record.request.unit])
+    return of_case._replace(owners=of_case.owners | said.owners)
 
 
 @PAGES.get("/texts/{number}/erase", Access.DECIDE, about_text)
@@ -275,7 +279,7 @@ def _order_of(request: Request) -> Order | None:
 def about_order(request: Request) -> About | None:
     """Whose a written order is: of the unit to which it is addressed."""
     order = _order_of(request)
-    return None if order is None else About(frozenset((order.step.unit,)))
+    return None if order is None else request.app.state.desk.reading.about_units([order.step.unit])
 
 
 @PAGES.get("/orders/{number}/print", Access.READ, about_order)
