@@ -93,6 +93,8 @@ class ListedCase(NamedTuple):
     case: IndexedCase
     level: Level | None
     """Of its worst active card."""
+    is_passed_on: bool = False
+    """The units that ask have passed it on: who holds it now, its card and when it was closed are left out."""
 
 
 class CasePage(NamedTuple):
@@ -189,7 +191,9 @@ class Casebook:
         with self._asking() as connection:
             rows = connection.execute(query.order_by(table.c.case_key).limit(limit + 1)).all()
             levels = _levels(connection, [row.case_key for row in rows[:limit]])
-        found = tuple(ListedCase(_indexed(row), levels.get(row.case_key)) for row in rows[:limit])
+            passed = _passed_on(connection, wanted.parties, [row.case_key for row in rows[:limit]])
+        listed = (ListedCase(_indexed(row), levels.get(row.case_key)) for row in rows[:limit])
+        found = tuple(_without_later(each) if each.case.case_key in passed else each for each in listed)
         return CasePage(found, _cursor(found[-1].case.case_key) if len(rows) > limit else None)
 
     def find(self, name: str) -> tuple[IndexedCase, ...]:
@@ -278,7 +282,7 @@ def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.since is not None:
         yield table.last_arrival >= wanted.since
     if wanted.parties is not None:
-        yield _belongs(wanted.parties, wanted.behind)
+        yield _belongs(wanted, wanted.parties)
     yield from _of_number_and_day(wanted)
     if wanted.level is not None:
         yield _has_card(level=wanted.level, promise=wanted.promise)
@@ -299,10 +303,28 @@ def _of_number_and_day(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
         yield table.filed_at < wanted.filed_before
 
 
-def _belongs(units: Sequence[str], promises: Sequence[str]) -> ColumnElement[bool]:
-    """As a list of keys, which the database looks up one after the other: most units have few of all cases."""
+def _without_later(listed: ListedCase) -> ListedCase:
+    return ListedCase(listed.case._replace(holder="", closed_at=None), None, True)
+
+
+def _passed_on(connection: Connection, units: Sequence[str] | None, keys: Sequence[str]) -> frozenset[str]:
+    """Those of the cases that one of the units has passed on, and none has now."""
+    if units is None:
+        return frozenset()
+    table = schema.parties.c
+    asked = select(table.case_key, table.until).where(table.case_key.in_(keys), table.unit.in_(units))
+    rows = connection.execute(asked).all()
+    return frozenset(row.case_key for row in rows) - {row.case_key for row in rows if row.until is None}
+
+
+def _belongs(wanted: CaseFilter, units: Sequence[str]) -> ColumnElement[bool]:
+    """As a list of keys, which the database looks up one after the other: most units have few of all cases. Who has
+    passed a case on does not find it by what it is now."""
+    promises = wanted.behind
     parties, cards, verdicts = schema.parties.c, schema.cards.c, schema.verdicts.c
     of_units = select(parties.case_key).where(parties.unit.in_(units))
+    if wanted.state is not None or wanted.level is not None:
+        of_units = of_units.where(parties.until.is_(None))
     if not promises:
         return schema.cases.c.case_key.in_(of_units)
     carded = select(cards.case_key).where(cards.kpi.in_(promises))

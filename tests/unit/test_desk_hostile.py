@@ -20,9 +20,11 @@ from tests.unit import acting_world
 from tests.unit.acting_world import ActingWorld, hidden
 from tests.unit.cases import CN, TITLE, plan, promise
 from tests.unit.desk import client_of
-from tests.unit.desk_reading import PROMISE, WATER_UNIT, reading_desk
+from tests.unit.desk_reading import PROMISE, WATER_UNIT, published, reading_desk
+from tests.unit.gateway_cases import event as case_event
 from tests.unit.test_desk_acts import OTHER, START, WORKS, Browser
 from tests.unit.test_desk_centre import step
+from tests.unit.test_desk_reading import FIRST, PASSED_ON, SECOND
 
 UNIT = Viewer("unit", Role.UNIT, WATER_UNIT)
 CENTRE = Viewer("centre", Role.OPERATIONS)
@@ -107,3 +109,15 @@ def test_what_waits_has_a_next_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     second = client.get(following[0]).text
     assert first.count(row) == second.count(row) == 1 and "申请延期</a>" in first and "说明理由</a>" in second
     assert "/waiting?after" not in second and "(2)" in second
+
+
+def test_who_passed_a_case_on_finds_nothing_in_lists_of_what_came_after(tmp_path: Path) -> None:
+    withdrawn = case_event("p-9", "case.withdrawn", "2021-09-25T09:00:00+08:00", {"reason": "applicant"}, subject="P-1")
+    desk = reading_desk(tmp_path, published([*PASSED_ON, withdrawn]))
+    before, holder = (client_of(desk, Viewer(unit, Role.UNIT, unit)) for unit in (FIRST, SECOND))
+    listed = before.get("/cases").text
+    assert ">P-1</a>" in listed and "已移交" in listed
+    assert "区交通局" not in listed and "2021-09-25" not in listed
+    assert "区交通局" in holder.get("/cases").text and "2021-09-25" in holder.get("/cases").text
+    assert ">P-1</a>" in holder.get("/cases?state=closed").text
+    assert ">P-1</a>" not in before.get("/cases?state=closed").text

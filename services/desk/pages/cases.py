@@ -125,7 +125,7 @@ def _row(listed: ListedCase, of: SaidOf) -> tuple[object, ...]:
         case.subject,
         case.owner,
         of.service_item(case.service_item),
-        of.say(w.CASE_STATES[case.state]),
+        of.say(w.HANDED_ON if listed.is_passed_on else w.CASE_STATES[case.state]),
         of.card(listed.level).word if listed.level else "",
         of.unit(case.unit) if case.unit else "",
         of.unit(case.holder) if case.holder else "",

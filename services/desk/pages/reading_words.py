@@ -87,6 +87,7 @@ VERDICTS: Final[Mapping[str, Title]] = {
 CASES: Final = _t("办件查询", "Cases")
 SEARCH_HINT: Final = _t("编号可只写开头", "The beginning of the number is enough")
 CASE_STATE: Final = _t("办理状态", "State of the case")
+HANDED_ON: Final = Title(zh="已移交", en="passed on")
 CASE_STATES: Final[Mapping[str, Title]] = {
     "open": _t("办理中", "open"),
     "closed": _t("已办结", "closed"),
