@@ -607,7 +607,9 @@ def test_several_promises_of_a_case_are_one_notice_and_many_cases_a_digest(plan:
     (digest,) = desk.notices()
     said = message_of(digest, "")
     assert said.title == "黄牌30项"
-    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith("另有10项，请登录督办台查看。")
+    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith(
+        "另有10项，请登录督办台查看。"
+    )
     assert len(digest.request.claims) == 30 <= MOST_CLAIMS
 
 
