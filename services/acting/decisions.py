@@ -27,7 +27,7 @@ def on_late_entry(shown: Shown, accepts: bool, by: str) -> Decision:
     decided = [fact for fact in shown.facts if fact.type == FactType.CASE_CONFIRMED]
     if shown.judgement.outcome is not Outcome.LATE_ENTRY and not decided:
         raise ActRefused(
-            f"该办件在 {shown.matter.kpi} 下没有待认定的补录",
+            f"该办件在承诺{shown.matter.kpi}下没有待认定的逾期补录",
             f"{shown.matter.kpi} has no late entry in this case: the verdict is {shown.judgement.outcome}",
         )
     word = "accepted" if accepts else "rejected"
@@ -40,7 +40,7 @@ def on_reason(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
     promise = judge.kinds[shown.matter.kpi].promise
     if not isinstance(promise, CasePromise) or promise.strength is not Strength.SOFT:
         raise ActRefused(
-            f"{shown.matter.kpi} 不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
+            f"承诺{shown.matter.kpi}不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
             f"{shown.matter.kpi} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
         )
     word = "accepted" if accepts else "rejected"
@@ -116,7 +116,7 @@ def on_circular(record: LedgerRecord, issues: bool, by: str) -> Decision:
     except Unreadable:
         step = None
     if step is None or step.step is not SupervisionStep.CIRCULAR:
-        raise ActRefused(f"第{number}号记录没有提出通报", f"record {number} proposes no circular")
+        raise ActRefused(f"第{number}号记录没有提出通报建议", f"record {number} proposes no circular")
     owner, _, subject = step.key.case.partition(" ")
     matter = Matter(step.key.kpi, case_key(owner, subject), step.key.cycle)
     return Decision(matter, About.CIRCULAR, "issued" if issues else "not_issued", by, step=number)
@@ -128,7 +128,7 @@ def may_decide(units: Collection[str], concerned: Collection[str]) -> None:
     if own:
         named = ", ".join(own)
         raise ActRefused(
-            f"您的账号属于 {named}，不能就本单位的事项作出决定：请由其他人员决定",
+            "您的账号属于有关单位，不能就本单位的事项作出决定：请由其他人员决定",
             f"your account belongs to {named}: nobody decides for their own unit; let somebody else decide",
         )
 
@@ -154,9 +154,9 @@ _EFFECTS = {
     (About.LATE_ENTRY, "rejected"): "不予认定：补录内容不计入分子 / the late entry stays outside the numerator",
     (About.REASON, "accepted"): "理由成立：该办件不计入分母 / the case leaves the denominator",
     (About.REASON, "rejected"): "理由不成立：亮红牌 / the reason is rejected: a red card, once the limit has passed",
-    (About.EXTENSION, "granted"): "准予延期：自本决定记录之时起生效 / the extension counts from its record on",
+    (About.EXTENSION, "granted"): "准予延期：自本决定登记之时起生效 / the extension counts from its record on",
     (About.EXTENSION, "refused"): "不予延期 / the limit stays",
-    (About.ASSIGNMENT, "assigned"): "交办：该单位可以答复 / the unit may answer",
+    (About.ASSIGNMENT, "assigned"): "交办：该单位可以签收、回告 / the unit may answer",
     (About.CIRCULAR, "issued"): "印发通报 / the circular is issued",
     (About.CIRCULAR, "not_issued"): "不予通报 / no circular is issued",
     (About.WITHDRAWAL, "withdrawn"): "撤销原决定：视同未作出 / the earlier decision is struck out",

@@ -65,11 +65,11 @@ def the_account(book: Casebook, case: str) -> tuple[str, Explanation]:
     """The key and the explanation of the one case of that name."""
     accounts = book.case(case)
     if not accounts:
-        raise ActRefused(f"没有办件 {case!r}：请核对编号", f"no case {case!r}: look for a slip in its name", "case")
+        raise ActRefused(f"没有办件“{case}”：请核对编号", f"no case {case!r}: look for a slip in its name", "case")
     if len(accounts) > 1:
         names = "\n".join(f"  {case_name(each.case_key)!r}" for each in accounts)
         raise ActUnclear(
-            f"多个来源都有办件 {case!r}，请写明其一：\n{names}",
+            f"多个数据源都有办件“{case}”，请写明其一：\n{names}",
             f"several sources have a case {case!r}: write one of\n{names}",
             "case",
         )
@@ -80,7 +80,7 @@ def _explanation(account: CaseAccount, case: str) -> Explanation:
     if account.explanation is None:
         why = account.quarantined or "all events about it were refused"
         raise ActRefused(
-            f"{case!r} 无法评价（{why}），不能作出决定",
+            f"办件“{case}”无法判定（{why}），不能作出决定",
             f"{case!r} cannot be judged: {why}: nothing can be decided on it",
         )
     return account.explanation
@@ -133,7 +133,7 @@ class Named(NamedTuple):
         if not of_promise:
             known = ", ".join(dict.fromkeys(each.matter.kpi for each in matters)) or "none"
             raise ActRefused(
-                f"{self.case!r}：{self.promise} 不适用于该办件；适用的有：{known}",
+                f"承诺{self.promise}不适用于办件“{self.case}”；适用的有：{known}",
                 f"{self.case!r}: {self.promise} says nothing of it; what does: {known}",
                 "promise",
             )
@@ -143,7 +143,7 @@ class Named(NamedTuple):
         if self.cycle not in found:
             cycles = ", ".join(found)
             raise ActUnclear(
-                f"{self.case!r}：轮次请写其一：{cycles}",
+                f"办件“{self.case}”有多个轮次，请写明其一：{cycles}",
                 f"{self.case!r}: write --cycle with one of: {cycles}",
                 "cycle",
             )

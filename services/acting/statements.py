@@ -36,8 +36,9 @@ def may_answer(shown: Shown, unit: str, assigned: Collection[str] = ()) -> None:
     own = [shown.judgement.unit, shown.holder, *assigned]
     if unit not in own:
         held = " or ".join(dict.fromkeys(own))
+        held_zh = "、".join(dict.fromkeys(own))
         case = shown.name
-        raise ActRefused(f"{case!r} 不是 {unit} 的办件：可以答复的是 {held}",
+        raise ActRefused(f"办件“{case}”不属于单位{unit}：可以回告的单位为{held_zh}",
                          f"{case!r} is not a case of {unit}: {held} may answer")  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def justification(shown: Shown, speaker: Speaker, code: str | None, judge: Judge
     the promise knows no reasons, or the plan not this one."""
     if not takes_reasons(shown, judge):
         kpi = shown.matter.kpi
-        raise ActRefused(f"{kpi} 不接受理由：只有“原则上”的承诺可以说明理由",
+        raise ActRefused(f"承诺{kpi}不接受理由：只有“原则上”的承诺可以说明理由",
                          f"{kpi} knows no reasons: only soft promises (原则上) do")  # fmt: skip
     coded = _coded(code, judge)
     data = {"kpi": id_of(shown.matter.kpi), "decision": "requested", "cycle": shown.matter.cycle, **coded}
@@ -83,7 +84,7 @@ def _coded(code: str | None, judge: Judge) -> dict[str, str]:
     if code is not None and known and code not in known:
         listed = ", ".join(sorted(known))
         raise ActRefused(
-            f"方案没有理由 {code!r}：有 {listed}", f"the plan has no reason {code!r}: it has {listed}", "reason"
+            f"方案中没有理由类别“{code}”，可填：{listed}", f"the plan has no reason {code!r}: it has {listed}", "reason"
         )
     return {} if code is None else {"reason": code}
 
@@ -97,7 +98,7 @@ def day_of(text: str, field: str = "until") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ActUnclear(f"{text!r} 不是日期：请写成 2021-10-11", f"{text!r} is no day: write it as 2021-10-11",
+        raise ActUnclear(f"“{text}”不是日期：请写成2021-10-11", f"{text!r} is no day: write it as 2021-10-11",
                          field) from None  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def limit_of(text: str, field: str = "limit") -> Limit:
         return Limit.model_validate({"amount": int(amount), "unit": unit.strip()})
     except (ValueError, ValidationError):
         raise ActUnclear(
-            f"{text!r} 不是期限：请写数字和单位（working_days 等）",
+            f"“{text}”不是期限：请写数字和单位（如5 working_days）",
             f"{text!r} is no limit: write a number and working_days, calendar_days, working_minutes, minutes or months",
             field,
         ) from None

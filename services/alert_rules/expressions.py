@@ -33,7 +33,7 @@ def addressee_name(language: str) -> str:
     """A template of Prometheus: the title of the unit to which notices go; the operations centre, which is none."""
     found = f'{{{{ . | first | label "title_{language}" }}}}'
     asked = f"{metrics.UNIT_INFO.name}{{unit='%s'}}"
-    centre = {"zh": "营商办", "en": "the operations centre"}[language]
+    centre = {"zh": "运行中心", "en": "the operations centre"}[language]
     return f'{{{{ with query (printf "{asked}" $labels.addressee) }}}}{found}{{{{ else }}}}{centre}{{{{ end }}}}'
 
 

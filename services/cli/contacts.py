@@ -172,7 +172,7 @@ def _print(file: ContactFile, plan: Plan) -> None:
 
 
 def _unit(id: str, plan: Plan) -> str:
-    return "营商办 operations centre" if id == OPERATIONS else unit_title(id, plan).zh
+    return "运行中心 operations centre" if id == OPERATIONS else unit_title(id, plan).zh
 
 
 _MOST_SECONDS = 120.0
@@ -194,7 +194,7 @@ _SAID: dict[type[Outcome], str] = {
 
 
 def _test_message(unit: str, plan: Plan) -> Message:
-    title = "营商办" if unit == OPERATIONS else unit_title(unit, plan).zh
+    title = "运行中心" if unit == OPERATIONS else unit_title(unit, plan).zh
     return Message(
         0,
         "通知渠道测试",

@@ -33,7 +33,7 @@ WRONG_FORM: Final = Title(zh="表单内容有误", en="The form cannot be read")
 WRONG_FORM_REMEDY: Final = Title(
     zh="请返回上一页，检查下列各项后重新提交。", en="Go back, check what is named below and send it again."
 )
-WRONG_METHOD: Final = Title(zh="此地址不能这样使用", en="This address is not used in that way")
+WRONG_METHOD: Final = Title(zh="该地址不支持此操作", en="This address is not used in that way")
 NOT_SAME_SITE: Final = Title(
     zh="请求不是从本页面发出的，未予处理", en="The request did not come from this page: nothing was done"
 )
@@ -46,7 +46,7 @@ DEFECT_REMEDY: Final = Title(
     zh="请稍后刷新查看结果；如仍出现，请告知运行中心。",
     en="Look again in a moment. If it stays, tell the operations centre.",
 )
-AWAY: Final = Title(zh="数据暂时读不到", en="The data cannot be read now")
+AWAY: Final = Title(zh="暂时无法读取数据", en="The data cannot be read now")
 AWAY_REMEDY: Final = Title(
     zh="请稍后刷新；已提交的内容不会丢失。", en="Look again in a moment. What you sent is not lost."
 )

@@ -290,7 +290,7 @@ class Page:
         terms = self._plan.names.terms
         yield Text(f"\n{terms.yellow_card.zh}、{terms.red_card.zh} Cards", style="bold underline")
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for column in ("承诺", "等级 card", "发出 raised", "解除 cleared", "原因 why"):
+        for column in ("承诺", "等级 card", "亮牌 raised", "解除 cleared", "原因 why"):
             table.add_column(column, overflow="fold")
         for card in sorted(self._explanation.cards, key=lambda each: each.raised_at):
             red = card.level == "red"

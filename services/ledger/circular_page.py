@@ -34,7 +34,7 @@ def _chinese(circular: IssuedCircular, plan: Plan) -> OrderText:
         lang="zh",
         office=head.supervision.office.zh,
         number=f"台账第{record.number}号",
-        title=f"关于“{what}”逾期办件的通报",
+        title=f"关于“{what}”超期办件的通报",
         to="各有关单位：",
         paragraphs=(
             f"{unit_title(step.unit, plan).zh}承办的办件{_subject(step)}{due}。"

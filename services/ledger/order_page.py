@@ -83,10 +83,10 @@ def _chinese(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
         lang="zh",
         office=head.supervision.office.zh,
         number=order.written(plan),
-        title=f"关于督办“{what}”逾期办件的通知",
+        title=f"关于督办“{what}”超期办件的通知",
         to=f"{unit}：",
         paragraphs=(
-            f"你单位承办的下列办件已逾期，{after}仍未办结，现予督办。",
+            f"你单位承办的下列办件已超期，{after}仍未办结，现予督办。",
             f"一、督办事项。{what}（{step.key.kpi}）{node}，办件编号{_subject(order)}{due}。该办件于"
             f"{day_zh(step.raised_at)}转为红牌，至{day_zh(step.at)}已满{step.days}个工作日。",
             f"二、督办依据。《{head.title.zh}》{number}{clause}。",

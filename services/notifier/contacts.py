@@ -30,7 +30,7 @@ from services.runtime.text_file import Unreadable, parsed_toml, read_text
 log = logging.getLogger(__name__)
 
 OPERATIONS = "operations"
-"""In the place of a unit: the operations centre (营商办), to which proposals go."""
+"""In the place of a unit: the operations centre (运行中心), to which proposals go."""
 FILE = LAST_WAY
 """The name of the channel that every recipient has, and a unit without contact has no other."""
 CONTACTS = "contacts.toml"

@@ -42,7 +42,7 @@ class NoticeTexts:
         zh = [f"{name.zh}：", *_numbered([one.zh for one in shown])]
         en = [f"{name.en}:", *_numbered([one.en for one in shown])]
         if more > 0:
-            zh.append(f"另有{more}项，请登录系统查看。")
+            zh.append(f"另有{more}项，请登录督办台查看。")
             en.append(f"{more} more; see them in the system.")
         return {"title": title, "text_zh": "\n".join(zh), "text_en": "\n".join(en)}
 
@@ -51,7 +51,7 @@ class NoticeTexts:
         if unit is not None:
             return unit.title
         if id in ("", OPERATIONS):
-            return Title(zh="营商办", en="operations centre")
+            return Title(zh="运行中心", en="operations centre")
         return Title(zh=id, en=id)  # of an alert, whose labels are free text
 
     def _sentence(self, subject: Subject, year: int) -> Title:

@@ -296,7 +296,7 @@ def test_a_get_changes_nothing(red: ActingWorld) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("x" * 100_000, "最多 2000 字"),
+        ("x" * 100_000, "最多2000字"),
         ("甲\x00乙", "\\u0000"),
         ("甲\x1b[2J乙", "\\u001b"),
         ("甲\u202e乙", "\\u202e"),
@@ -350,7 +350,7 @@ def test_html_in_a_text_is_shown_as_it_was_written(world: ActingWorld) -> None:
         ("reply", "P", {"until": "2021-02-30"}, "不是日期"),
         ("reason", "S", {}, "请选择理由类别"),
         ("reason", "S", {"reason": "mood"}, "请在列表中选择"),
-        ("extension", "P", {"amount": "0", "unit": "working_days"}, "大于 0"),
+        ("extension", "P", {"amount": "0", "unit": "working_days"}, "大于0"),
         ("extension", "P", {"amount": "9999999999", "unit": "minutes"}, "不是期限"),
         ("extension", "P", {"amount": "-1", "unit": "working_days"}, "不是期限"),
         ("extension", "P", {"amount": "2", "unit": "years"}, "请在列表中选择"),

@@ -96,12 +96,12 @@ def test_what_the_number_of_the_unit_would_become_is_computed_from_the_published
 def test_a_circular_is_issued_by_a_person_once(world: ActingWorld) -> None:
     proposed = step(world, SupervisionStep.CIRCULAR).number
     centre, path = Browser(world, CENTRE), f"/circulars/{proposed}"
-    assert "拟通报" in centre.client.get("/circulars").text
+    assert "通报建议" in centre.client.get("/circulars").text
     assert f'href="{path}' not in world.client(WORKS).get("/circulars").text
     case = world.act("reply").partition("/acts")[0]
     for unseen in (case, world.act("reply")):
         assert "通报</" not in world.client(WORKS).get(unseen).text.partition("<main")[2]
-    assert "拟通报" in world.client(CENTRE).get(world.act("assign")).text
+    assert "通报建议" in world.client(CENTRE).get(world.act("assign")).text
     assert world.client(WORKS).get(f"{path}/print").status_code == 404
     form, other = hidden(centre.client.get(path)), hidden(centre.client.get(path))
     assert centre.client.post(path, data=form).status_code == 422

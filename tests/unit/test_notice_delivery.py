@@ -607,7 +607,9 @@ def test_several_promises_of_a_case_are_one_notice_and_many_cases_a_digest(plan:
     (digest,) = desk.notices()
     said = message_of(digest, "")
     assert said.title == "黄牌30项"
-    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith("另有10项，请登录系统查看。")
+    assert said.text_zh.splitlines()[1].startswith("1. 黄牌：") and said.text_zh.endswith(
+        "另有10项，请登录督办台查看。"
+    )
     assert len(digest.request.claims) == 30 <= MOST_CLAIMS
 
 
@@ -631,7 +633,7 @@ def test_an_alert_is_notified_by_its_summary_and_its_end_as_recovered(plan: Plan
 def test_a_text_has_names_and_no_words_of_the_machine(plan: Plan) -> None:
     texts = NoticeTexts(plan)
     bare = Alert("f1", "firing", {"alertname": "LedgerDown", "unit": "operations", "severity": "page"}, {})
-    assert texts.of("operations", [of_alert(bare)], NOW)["text_zh"] == "营商办：\n台账进程中断"
+    assert texts.of("operations", [of_alert(bare)], NOW)["text_zh"] == "运行中心：\n台账进程中断"
     odd = of_card(DONE._replace(reason="some_reason"), NUMBERING.of(DONE))
     assert "已解除（其他原因）" in texts.of(UNIT, [odd], NOW)["text_zh"]
 

@@ -18,7 +18,7 @@ CASE: Final = Title(zh="办件", en="Case")
 PROMISE: Final = Title(zh="承诺", en="Promise")
 CLAUSE: Final = Title(zh="条款", en="Clause")
 UNIT: Final = Title(zh="责任单位", en="Unit")
-HOLDER: Final = Title(zh="现承办单位", en="Held by")
+HOLDER: Final = Title(zh="当前承办单位", en="Held by")
 VERDICT: Final = Title(zh="判定", en="Verdict")
 DUE: Final = Title(zh="期限", en="Due")
 STOP: Final = Title(zh="终点", en="Completed")
@@ -34,26 +34,26 @@ DECISION: Final = Title(zh="决定", en="Decision")
 CASE_ADDS: Final = Title(zh="该办件计入（分子/分母）", en="The case adds (numerator/denominator)")
 NUMBER_OF_UNIT: Final = Title(zh="该单位的数值（分子/分母）", en="The number of the unit (numerator/denominator)")
 CHANGED: Final = Title(
-    zh="打开本页之后有新的内容，未作出决定。请看过下列内容再决定。",
+    zh="打开本页之后有新的内容，未作出决定。请核对下列内容后再决定。",
     en="Something came since you opened the page: nothing was decided. Look at what is below, then decide.",
 )
 CHANGED_UNKNOWN: Final = Title(
-    zh="页面上的台账号或时间与台账不符，请核对本页内容再决定。",
+    zh="页面上的台账号或时间与台账不符，请核对本页内容后再决定。",
     en="The page names a record or a time that there is not. Look at this page, then decide.",
 )
 WRONG_FIELDS: Final = Title(zh="以下内容需要改正，其他内容已保留：", en="Please mend these; the rest is kept:")
 BACK: Final = Title(zh="返回办件", en="Back to the case")
 RECORDING: Final = Title(zh="正在登记", en="It is being recorded")
 RECORDING_HINT: Final = Title(
-    zh="已收到，台账还没有答复，通常几秒钟内登记。不必重新提交；同一表单再次提交也只登记一次。",
+    zh="已收到，正在登记入台账，通常几秒钟内完成。不必重新提交；同一表单重复提交也只登记一次。",
     en="It has been received, and the ledger has not answered yet. That takes some seconds. There is no need to send "
     "it again; the same form is recorded once only.",
 )
 LOOK_AGAIN: Final = Title(zh="查看结果", en="See what became of it")
 GO_ON: Final = Title(zh="继续", en="Go on")
-NOTHING_WAITS: Final = Title(zh="没有等待决定的事项", en="nothing waits for a decision")
+NOTHING_WAITS: Final = Title(zh="没有待决定的事项", en="nothing waits for a decision")
 WAITING: Final = Title(zh="待决定", en="Waiting for a decision")
-SINCE: Final = Title(zh="自何时", en="Since")
+SINCE: Final = Title(zh="起始时间", en="Since")
 NOT_IN_FORCE: Final = Title(zh="未生效的决定", en="Decisions that are not in force")
 NOT_IN_FORCE_HINT: Final = Title(
     zh="网关拒收其事件。排除原因后，由运维人员用 kpiwatch decide again 加台账号重新送达。",
@@ -64,13 +64,13 @@ PRINT: Final = Title(zh="打印稿（A4）", en="To print (A4)")
 CIRCULARS: Final = Title(zh="通报", en="Circulars")
 NO_CIRCULARS: Final = Title(zh="没有通报", en="there are no circulars")
 OLDEST_FIRST: Final = Title(zh="最早的在前", en="The oldest first")
-PROPOSED: Final = Title(zh="拟通报，待决定", en="proposed, not decided on")
+PROPOSED: Final = Title(zh="通报建议，待决定", en="proposed, not decided on")
 ISSUED: Final = Title(zh="已印发", en="issued")
 NOT_ISSUED: Final = Title(zh="不予通报", en="not issued")
 ISSUE: Final = Title(zh="印发通报", en="Issue it")
 LEAVE: Final = Title(zh="不予通报", en="Do not issue it")
 DECIDE: Final = Title(zh="作出决定", en="Decide")
-WORKING_DAYS: Final = Title(zh="红牌后工作日数", en="Working days since the red card")
+WORKING_DAYS: Final = Title(zh="亮红牌后工作日数", en="Working days since the red card")
 ERASE_HINT: Final = Title(
     zh="删除后无法恢复，任何人都不能再看到这段文字。台账保留何时由谁删除的记录。",
     en="It cannot be had back: nobody sees this text any more. The ledger keeps when it was erased, and by whom.",

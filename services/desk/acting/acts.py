@@ -81,7 +81,7 @@ def _length(situation: Situation, asked: Limit | None, *, required: bool) -> tup
     amount = "" if asked is None else str(asked.amount)
     unit = LimitUnit.WORKING_DAYS.value if asked is None else asked.unit.value
     return (
-        Field("amount", Title(zh="延长多少", en="How much longer"), "number", None, required, (), amount),
+        Field("amount", Title(zh="延长时间", en="How much longer"), "number", None, required, (), amount),
         Field("unit", Title(zh="单位", en="Unit"), "select", None, required, choices, unit),
     )
 
@@ -108,8 +108,8 @@ def _working_days(situation: Situation) -> Iterator[Choice]:
 
 
 # ---- when an act is open ---------------------------------------------------------------------------------
-_DONE: Final = Title(zh="该办件已办结，没有可以答复的牌", en="the case is closed: there is no card to answer")
-_NO_CARD: Final = Title(zh="该办件没有黄牌或红牌", en="the case has no active card")
+_DONE: Final = Title(zh="该办件已办结，没有需要回告的红黄牌", en="the case is closed: there is no card to answer")
+_NO_CARD: Final = Title(zh="该办件没有未解除的红黄牌", en="the case has no active card")
 _ASKED: Final = Title(zh="已申请，等待运行中心决定", en="it is asked for already, and waits for the operations centre")
 _HARD: Final = Title(
     zh="只有“原则上”的承诺可以说明理由", en="only soft promises (原则上) know reasons for missing them"
@@ -197,7 +197,7 @@ def _extension_asked(situation: Situation, viewer: Viewer, filled: Filled) -> St
 def _limit(filled: Filled) -> Limit:
     limit = limit_of(f"{filled['amount']} {filled['unit']}", "amount")
     if limit.amount == 0:
-        raise ActRefused("请填大于 0 的数字", "write a number above 0", "amount")
+        raise ActRefused("请填大于0的数字", "write a number above 0", "amount")
     return limit
 
 
@@ -224,7 +224,7 @@ def _units(situation: Situation) -> Field:
     choices = tuple(Choice(id, unit.title) for id, unit in plan.units.items() if unit.effective_to is None)
     start = Choice("", Title(zh="（请选择）", en="(choose)"))
     return Field(
-        "to", Title(zh="交由哪个单位答复", en="Which unit is to answer"), "select", None, True, (start, *choices)
+        "to", Title(zh="交由哪个单位办理", en="Which unit is to answer"), "select", None, True, (start, *choices)
     )
 
 
@@ -239,7 +239,7 @@ ACTS: Final = (
         "acknowledge",
         Title(zh="签收", en="Acknowledge"),
         Title(
-            zh="表示已看到此牌，不停止计时。到期后需重新签收。",
+            zh="表示已知悉，不停止计时。到期后需重新签收。",
             en="It says that the card was read, and stops nothing. After that day it has to be acknowledged again.",
         ),
         Title(zh="签收", en="Acknowledge"),
@@ -318,14 +318,14 @@ ACTS: Final = (
         "decide-extension",
         Title(zh="决定是否延期", en="Decide on the extension"),
         Title(
-            zh="准予：自登记时起生效。不准：原期限不变。",
+            zh="准予：自登记时起生效。不予：原期限不变。",
             en="Granted: it counts from its record on. Refused: the limit stays.",
         ),
         Title(zh="作出决定", en="Decide"),
         Access.DECIDE,
         lambda situation: (
             _decision(
-                Title(zh="准予延期", en="Grant it"), Title(zh="不准延期", en="Refuse it"), words=("grant", "refuse")
+                Title(zh="准予延期", en="Grant it"), Title(zh="不予延期", en="Refuse it"), words=("grant", "refuse")
             ),
             *_length(situation, _asked_limit(situation), required=False),
             _text(_REMARK),
@@ -354,7 +354,7 @@ ACTS: Final = (
         "assign",
         Title(zh="交办", en="Assign"),
         Title(
-            zh="所选单位可以看到并答复此办件，原承办单位仍可答复。",
+            zh="所选单位可以查看该办件并签收、回告，原承办单位仍可签收、回告。",
             en="The unit that you choose may see the case and answer; the unit that has it still may, too.",
         ),
         Title(zh="交办", en="Assign"),

@@ -86,7 +86,7 @@ def _decided(body: Mapping[str, Any]) -> Title:
 def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
     until, code, to = body.get("until"), body.get("reason"), body.get("to")
     if isinstance(until, str):
-        yield Title(zh=f"至 {until}", en=f"until {until}")
+        yield Title(zh=f"至{until}", en=f"until {until}")
     if isinstance(code, str):
         yield NameBook(plan).reason(code)
     if isinstance(to, str):
@@ -139,7 +139,7 @@ _STEPS: Final[Mapping[str, Title]] = {
     SupervisionStep.REMINDER: Title(zh="提醒", en="reminder"),
     SupervisionStep.URGING: Title(zh="催办", en="urging"),
     SupervisionStep.ORDER: Title(zh="督办单", en="written order"),
-    SupervisionStep.CIRCULAR: Title(zh="拟通报", en="circular proposed"),
+    SupervisionStep.CIRCULAR: Title(zh="通报建议", en="circular proposed"),
 }
 _DECIDED: Final[Mapping[tuple[str, str], Title]] = {
     (About.LATE_ENTRY, "accepted"): Title(zh="补录属实", en="late entry confirmed"),
@@ -147,7 +147,7 @@ _DECIDED: Final[Mapping[tuple[str, str], Title]] = {
     (About.REASON, "accepted"): Title(zh="理由成立", en="reason accepted"),
     (About.REASON, "rejected"): Title(zh="理由不成立", en="reason rejected"),
     (About.EXTENSION, "granted"): Title(zh="准予延期", en="extension granted"),
-    (About.EXTENSION, "refused"): Title(zh="不准延期", en="extension refused"),
+    (About.EXTENSION, "refused"): Title(zh="不予延期", en="extension refused"),
     (About.ASSIGNMENT, "assigned"): Title(zh="交办", en="assigned"),
     (About.CIRCULAR, "issued"): Title(zh="印发通报", en="circular issued"),
     (About.CIRCULAR, "not_issued"): Title(zh="不予通报", en="no circular"),

@@ -28,7 +28,7 @@ def checked(written: str, name: str = "text") -> str:
         raise FieldError(
             name,
             Title(
-                zh=f"含有看不见的字符（如 {sign}），已从框内去掉，请核对后再提交",
+                zh=f"含有不可见字符（如{sign}），已自动去除，请核对后再提交",
                 en=f"it held characters that cannot be seen ({sign}): they are taken out, check it and send it again",
             ),
             bare,
@@ -37,7 +37,7 @@ def checked(written: str, name: str = "text") -> str:
         raise FieldError(
             name,
             Title(
-                zh=f"最多 {MOST} 字，现有 {len(text)} 字：请删减",
+                zh=f"最多{MOST}字，现有{len(text)}字：请删减",
                 en=f"at most {MOST:,} characters, it has {len(text):,}: shorten it",
             ),
             text,

@@ -278,6 +278,6 @@ def not_recorded() -> Title:
 
 
 _NOT_RECORDED: Final = Title(
-    zh="未予登记：此前该事项已有新的记录。请返回查看后再决定。",
+    zh="未予登记：该事项已有新的记录。请返回查看后再决定。",
     en="It is not recorded: there was something newer. Go back, look at it, then decide.",
 )

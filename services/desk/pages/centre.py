@@ -195,7 +195,7 @@ def circular_decided(ask: Ask, number: str, form: Form) -> Response:
 
 
 _CHANGED: Final = Title(
-    zh="打开本页之后有新的记录，未作出决定。请看过下列记录再决定。",
+    zh="打开本页之后有新的记录，未作出决定。请核对下列记录后再决定。",
     en="Something was recorded since you opened the page: nothing was decided. Look at the records, then decide.",
 )
 
