@@ -14,8 +14,8 @@ from services.domain.plan.plan import Plan
 from services.runtime.atomic_file import atomic_file
 from services.runtime.settings import Settings
 
-_UNITS: Final = ("district-market-regulation", "district-government-services", "district-realty-registration")
-"""Of the shipped plan; of another one its first three."""
+_UNITS: Final = ("district-market-regulation", "district-government-services", "district-procuring-units")
+"""Of the shipped plan: the last one has soft promises, and gives reasons. Of another plan its first three."""
 
 
 def write_demo_accounts(plan: Plan, settings: Settings, file: Path) -> None:

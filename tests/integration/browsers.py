@@ -4,6 +4,7 @@ import importlib
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,13 @@ def beside(module: str) -> Any:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, as Debian packages it."""
+    with chromium_runs() as started:
+        yield started
+
+
+@contextmanager
+def chromium_runs() -> Iterator[Any]:
+    """The same for a part of a test; skips the test where there is none."""
     sync_api = beside("playwright.sync_api")
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -26,7 +27,9 @@ from services.metric_names import metrics
 from services.runtime.clock import Clock
 from services.runtime.key_file import read_keys
 from services.runtime.settings import variable
+from tests.integration.browsers import WIDTHS, chromium_runs
 from tests.integration.census import Census, Json, Prometheus, census
+from tests.integration.desk_journey import Person
 from tests.integration.test_up import WEB_PORTS, Up, alive, ended
 from tests.unit import grafana
 
@@ -40,7 +43,7 @@ FAST, SLOW = 14_400, 600
 comes at once is worked in fewer and larger chunks."""
 LONG_ENOUGH = instant_of(datetime.fromisoformat("2021-09-14T08:50:00+08:00"))
 """By then the district has shown everything: promises in every state, both cards, alerts and notices."""
-DAY_US = 86_400_000_000
+DAY_US, MINUTE_US = 86_400_000_000, 60_000_000
 ZONE = "Asia/Shanghai"
 PATIENCE_SECONDS = 600
 """How long a test waits for what a busy machine shows late."""
@@ -146,6 +149,11 @@ def a_day_passes(demo: Up) -> None:
     time_comes(demo, Clock.simulated(demo.folder / "clock.json").now() + DAY_US)
 
 
+def a_minute_passes(demo: Up) -> None:
+    """The same for a minute."""
+    time_comes(demo, Clock.simulated(demo.folder / "clock.json").now() + MINUTE_US)
+
+
 def time_comes(demo: Up, instant: Instant) -> None:
     """The clock shows it and stands; what has happened until then is judged, and Prometheus knows."""
     clock = Clock.simulated(demo.folder / "clock.json")
@@ -169,30 +177,34 @@ def until_judged(demo: Up, instant: Instant) -> None:
 def send_what_does_not_fit(demo: Up) -> None:
     """A resumption without a suspension, through the gateway: so few cases bring no contradiction by themselves."""
     source, unit = "/units/jiangbei-gas", "jiangbei-gas"
-    now = datetime.fromtimestamp(Clock.simulated(demo.folder / "clock.json").now() / 1_000_000, ZoneInfo(ZONE))
     attributes = {"customer_class": "household", "area": "urban", "external_line": False}
     accepted = {"service_item": "gas.connection", "unit": unit, "applicant": "enterprise", "attributes": attributes}
-    events = [
+    resumed = {"reason": "weather", "unit": unit}
+    ago = timedelta(hours=3), timedelta(hours=2)
+    send(demo, source, "contradiction", ("case.accepted", ago[0], accepted), ("case.resumed", ago[1], resumed))
+
+
+def send(demo: Up, source: str, subject: str, *events: tuple[str, timedelta, Json]) -> None:
+    """Events of one case through the gateway. Of each its type, how long ago it was, and its data."""
+    now = datetime.fromtimestamp(Clock.simulated(demo.folder / "clock.json").now() / 1_000_000, ZoneInfo(ZONE))
+    batch = [
         {
             "specversion": "1.0",
-            "id": f"contradiction-{hours}",
+            "id": f"{subject}-{now.isoformat()}-{number}",
             "source": source,
             "type": kind,
-            "subject": "contradiction",
-            "time": (now - timedelta(hours=hours)).isoformat(timespec="seconds"),
-            "recordedat": (now - timedelta(hours=1)).isoformat(timespec="seconds"),
+            "subject": subject,
+            "time": (now - ago).isoformat(timespec="seconds"),
+            "recordedat": now.isoformat(timespec="seconds"),
             "datacontenttype": "application/json",
             "data": data,
         }
-        for hours, kind, data in (
-            (3, "case.accepted", accepted),
-            (2, "case.resumed", {"reason": "weather", "unit": unit}),
-        )
+        for number, (kind, ago, data) in enumerate(events)
     ]
     key = read_keys(demo.folder / "state" / "feed-keys.json")[source]
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents-batch+json"}
     url = f"http://127.0.0.1:{demo.ports['gateway_port']}/events"
-    answer = httpx.post(url, content=json.dumps(events), headers=headers)
+    answer = httpx.post(url, content=json.dumps(batch), headers=headers)
     assert answer.status_code == 202, answer.text
 
 
@@ -260,6 +272,131 @@ def test_days_that_are_backfilled_fill_the_same_dashboards(
         assert live.value(axis) == 1  # the real time of the samples
         assert live.ask('kpi_state{instance!=""}') == []  # else a backfilled series would be another one
         assert len(live.ask("kpi_state")) >= 0.9 * before
+
+
+def test_a_unit_answers_at_the_desk_and_what_the_centre_decides_counts(demo: Up) -> None:
+    """Two invoices that were not paid within 5 working days: for one a reason is given, the other was paid in time,
+    and said so late."""
+    with chromium_runs() as browser:
+        for case in INVOICES:
+            unpaid = [("case.milestone", AGO, {"name": name, "unit": PAYERS}) for name in RECEIVED]
+            accepted = {"service_item": "procurement.invoice", "unit": PAYERS, "channel": "online"}
+            send(demo, FINANCE, case, ("case.accepted", AGO, accepted), *unpaid)
+        a_minute_passes(demo)
+        url, passwords = f"http://127.0.0.1:{demo.ports['desk_port']}", demo.folder / "desk-accounts.txt"
+        phone, screen = ({"width": width, "height": 900} for width in WIDTHS)
+        for case, has_scripts, answer in zip(INVOICES, (True, False), (give_a_reason, reply), strict=True):
+            unit = Person(browser, url, "procuring-units", passwords, viewport=phone, java_script_enabled=has_scripts)
+            to_the_red_card(unit, case)
+            answer(unit)
+            unit.leave()
+        paid = {"name": "payment_processed", "unit": PAYERS}
+        send(demo, FINANCE, INVOICES[1], ("case.milestone", AGO - timedelta(days=2), paid))
+        a_minute_passes(demo)
+
+        before = until_counted(demo, lambda row: row.late_entries >= 1)
+        for case, has_scripts, choice in zip(INVOICES, (True, False), ("理由成立", "认定属实"), strict=True):
+            centre = Person(browser, url, "operations", passwords, viewport=screen, java_script_enabled=has_scripts)
+            decide(centre, case, choice)
+            centre.leave()
+        a_minute_passes(demo)
+        expected = Invoices(
+            before.on_time + 1, before.counted - 1, before.late_entries - 1, before.justified + 1, before.overdue - 1
+        )
+        assert until_counted(demo, lambda row: row == expected)
+
+        centre = Person(browser, url, "operations", passwords, viewport=screen)
+        centre.sign_in()
+        centre.go("/promises/K15-1")
+        district = invoices(demo, "ALL")
+        counted = f"逾期补录待确认\n{district.late_entries}\n理由成立不计入\n{district.justified}\n"
+        centre.until(lambda: counted in centre.text)
+        centre.keep("promise")
+        for case, verdict in zip(INVOICES, ("理由成立", "按期"), strict=True):
+            centre.go(f"/cases?number={case}")
+            centre.click(f"main a:text-is('{case}')")
+            centre.keep(f"{case}-decided")
+            assert verdict in centre.page.inner_text("main article h3")
+        centre.leave()
+
+
+INVOICES = ("journey-reason", "journey-late")
+RECEIVED = ("invoice_received", "conditions_met")
+FINANCE, PAYERS = "/units/district-finance", "district-procuring-units"
+AGO = timedelta(days=21)
+"""Limit, time to report and the day that a soft promise waits for a reason are over, also after a week of holidays."""
+
+
+def to_the_red_card(unit: Person, case: str) -> None:
+    """From signing in to why, in three clicks at most."""
+    unit.sign_in()
+    card = f"main tr:has-text('{case}'):has-text('红牌')"
+    unit.until(lambda: unit.page.query_selector(card))
+    unit.keep(f"{case}-first")
+    unit.click(f"{card} a[href^='/cases/']")
+    assert unit.clicks <= 3
+    for said in ("超期", "逐日计时", "原则上应在收到发票后5个工作日内"):
+        assert said in unit.text
+    unit.keep(f"{case}-why")
+
+
+def give_a_reason(unit: Person) -> None:
+    unit.click("main a:text-is('说明理由')")
+    unit.page.select_option("#reason-reason", index=1)
+    unit.page.fill("#reason-text", "供应商账户信息有误，已退回更正")
+    unit.keep("reason")
+    assert "供应商账户信息有误" in unit.send()
+
+
+def reply(unit: Person) -> None:
+    unit.click("main a:text-is('回告')")
+    unit.page.fill("#reply-text", "款项已支付，正在核对")
+    unit.keep("reply")
+    assert "款项已支付" in unit.send()
+
+
+def decide(centre: Person, case: str, choice: str) -> None:
+    centre.sign_in()
+    centre.click("nav a[href='/waiting']")
+    line = f"main tr:has-text('{case}')"
+    centre.until(lambda: centre.page.query_selector(line))
+    centre.keep(f"{case}-waiting")
+    centre.click(f"{line} th a")
+    centre.page.check(f"label:has-text('{choice}') input")
+    centre.keep(f"{case}-decision")
+    centre.send()
+
+
+class Invoices(NamedTuple):
+    """A row of K15-1, as the exporter has it."""
+
+    on_time: int
+    counted: int
+    late_entries: int
+    justified: int
+    overdue: int
+
+
+ROW = (metrics.NUMERATOR, metrics.DENOMINATOR, metrics.LATE_ENTRY, metrics.JUSTIFIED, metrics.OPEN_OVERDUE)
+
+
+def until_counted(demo: Up, wanted: Callable[[Invoices], bool]) -> Invoices:
+    """Waits until the exporter's row is as wanted."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not wanted(row := invoices(demo, PAYERS)):
+        assert time.monotonic() < end, row
+        time.sleep(LOOK_SECONDS)
+    return row
+
+
+def invoices(demo: Up, unit: str) -> Invoices:
+    """The exporter's row of K15-1."""
+    exporter, names = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics", [metric.name for metric in ROW]
+    labels = ('kpi="K15-1"', f'unit="{unit}"', 'item="-"', 'window="year"')
+    lines = httpx.get(exporter, params={"name[]": names}).text.splitlines()
+    found = [line for line in lines if all(label in line for label in labels)]
+    values = {line.partition("{")[0]: int(float(line.rpartition(" ")[2])) for line in found}
+    return Invoices(*(values.get(name, 0) for name in names))
 
 
 def test_it_ends_with_all_its_parts_and_goes_on_with_its_data(demo: Up) -> None:

@@ -123,6 +123,7 @@ def test_an_extension_is_asked_for_and_granted_as_it_was_asked(world: ActingWorl
 def test_a_late_entry_is_confirmed(late: ActingWorld) -> None:
     page = Browser(late, CENTRE).client.get(late.act("decide-late-entry"))
     assert "逾期补录后按期，待确认 → 按期" in page.text and "0/1 → 1/1" in page.text
+    assert ">甲</td>" in page.text and "甲 A" not in page.text, "a Chinese page has its events in Chinese"
     Browser(late, CENTRE).send("decide-late-entry", decision="accept")
     (decided,) = late.of_kind(Kind.DECIDED)
     assert decided.request.body["data"]["through"] == "2021-09-27T01:00:00Z"

@@ -25,7 +25,7 @@ class FactLine(NamedTuple):
     time: Instant
     received: Instant
     what: Title
-    content: str
+    content: Title
     since: bool
     """It arrived after what is decided on was asked for: who asked had not seen it."""
     is_late: bool
@@ -103,4 +103,8 @@ def _lines(facts: Sequence[Fact], situation: Situation, since: Instant | None) -
         type = FactType(fact.type)
         what = Title(zh=EVENT_NAMES.get(type, type.event_type), en=type.event_type)
         is_new = since is not None and fact.received > since
-        yield FactLine(fact.time, fact.received, what, content_of(fact, zone, names), is_new, id(fact) in turned)
+        content = Title(
+            zh=content_of(fact, zone, names, lambda title: title.zh),
+            en=content_of(fact, zone, names, lambda title: title.en),
+        )
+        yield FactLine(fact.time, fact.received, what, content, is_new, id(fact) in turned)

@@ -1,0 +1,82 @@
+"""Two people at the desk of a system that runs: somebody of a unit answers for its cases, somebody of the operations
+centre decides. Each has a browser and the password of a demo account. Screenshots stay in build/desk.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tests.integration.browsers import check_access, sticking_out
+from tests.integration.test_desk_pages import keep
+
+PATIENCE_SECONDS: Final = 300
+"""How long somebody loads a page again until it shows what comes late on a busy machine."""
+
+
+class Person:
+    """Somebody with a browser at the desk."""
+
+    def __init__(self, browser: Any, url: str, account: str, passwords: Path, **options: Any) -> None:
+        """`passwords`: the file of the demo's accounts. `options`: those of the browser's context."""
+        self._url = url
+        self._account = account
+        self._password = _password(passwords, account)
+        self._has_scripts = bool(options.get("java_script_enabled", True))
+        self._width = int(options["viewport"]["width"])
+        self.page = browser.new_context(**options).new_page()
+        self.clicks = 0
+
+    def sign_in(self) -> None:
+        """To the first page that the account has."""
+        self.page.goto(f"{self._url}/sign-in")
+        self.page.fill("#account", self._account)
+        self.page.fill("#secret", self._password)
+        self.click("main form button")
+        assert self._account in self.page.inner_text("header"), self.page.inner_text("main")
+
+    def go(self, path: str) -> None:
+        """To a page by its address."""
+        self.page.goto(self._url + path)
+
+    def click(self, selector: str) -> None:
+        """Click, and wait for the page that follows."""
+        self.page.click(selector)
+        self.page.wait_for_load_state("load")
+        self.clicks += 1
+
+    def send(self) -> str:
+        """Send the form of the page. What the page says once the record is there: on a busy machine it comes later."""
+        self.click("main form button")
+        self.until(lambda: self.page.query_selector(".waiting[role=status]") is None)
+        assert self.page.query_selector(".wrong[role=alert]") is None, self.text
+        return self.text
+
+    def until(self, shown: Callable[[], object]) -> None:
+        """Load the page again until it shows something."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not shown():
+            assert time.monotonic() < end, self.text
+            time.sleep(1)
+            self.page.reload()
+
+    @property
+    def text(self) -> str:
+        """What the page says."""
+        return str(self.page.inner_text("main"))
+
+    def keep(self, name: str) -> None:
+        """A screenshot; nothing sticks out, and axe finds nothing serious."""
+        keep(self.page, f"journey-{name}")
+        if self._has_scripts:
+            assert sticking_out(self.page, self._width) == [], name
+            check_access(self.page, name)
+
+    def leave(self) -> None:
+        """Close the browser's window."""
+        self.page.context.close()
+
+
+def _password(file: Path, account: str) -> str:
+    lines = (line.split("\t") for line in file.read_text("utf-8").splitlines())
+    return next(password for name, password, *_ in lines if name == account)
