@@ -21,11 +21,8 @@ def open_engine(place: str, *, writes: bool) -> Engine:
     """
     try:
         return database.open_engine(place, writes=writes)
-    except DriverMissing:
-        raise CasebookUnavailable(
-            "the driver of PostgreSQL is not installed: install kpiwatch[postgresql], or name a file in "
-            "KPIWATCH_CASEBOOK"
-        ) from None
+    except DriverMissing as missing:
+        raise CasebookUnavailable(f"{missing} in KPIWATCH_CASEBOOK") from None
 
 
 @contextmanager

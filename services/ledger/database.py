@@ -8,18 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.runtime import database
+from services.runtime import database, migrations
 from services.runtime.database import DURABLE, FAST, DriverMissing, is_missing_file, place_of, said
+from services.runtime.migrations import Migrations
 from services.runtime.settings import variable
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 5_105_021_091
-"""One migration at a time, in PostgreSQL."""
 
 
 class LedgerUnavailable(Exception):
@@ -56,11 +54,8 @@ def open_store(store: Store, place: str, *, writes: bool) -> Engine:
     """Connects to nothing yet. Raises LedgerUnavailable where the driver is not installed."""
     try:
         return database.open_engine(place, writes=writes, settings=store.settings)
-    except DriverMissing:
-        raise LedgerUnavailable(
-            "the driver of PostgreSQL is not installed: install kpiwatch[postgresql], or name a file in "
-            f"{store.setting}"
-        ) from None
+    except DriverMissing as missing:
+        raise LedgerUnavailable(f"{missing} in {store.setting}") from None
 
 
 @contextmanager
@@ -84,20 +79,4 @@ def changing(store: Store, engine: Engine) -> Iterator[Connection]:
 
 def migrate(store: Store, connection: Connection) -> None:
     """Bring the tables to the newest version, in the transaction that runs."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
-    command.upgrade(config_of(store, connection), "head")
-
-
-def config_of(store: Store, connection: Connection | None = None) -> Config:
-    """How Alembic finds the versions of a database's tables."""
-    config = Config()
-    for name, value in (
-        ("script_location", _MIGRATIONS),
-        ("path_separator", "newline"),
-        ("version_locations", _MIGRATIONS / store.name),
-    ):
-        config.set_main_option(name, str(value).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    config.attributes["version_table"] = f"ledger_{store.name}_version"
-    return config
+    migrations.migrate(Migrations(_MIGRATIONS, store.name, f"ledger_{store.name}_version", _LOCK), connection)

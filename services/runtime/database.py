@@ -18,7 +18,7 @@ _READER: Final = ("query_only = ON",)
 
 
 class DriverMissing(Exception):
-    """The driver of PostgreSQL is not installed."""
+    """The driver of PostgreSQL is not installed. The sentence ends where the setting follows."""
 
 
 def open_engine(place: str, *, writes: bool, settings: Sequence[str] = FAST) -> Engine:
@@ -78,7 +78,9 @@ def _postgresql(url: URL) -> Engine:
     try:
         return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _WAIT_SECONDS})
     except ImportError:
-        raise DriverMissing from None
+        raise DriverMissing(
+            "the driver of PostgreSQL is not installed: install kpiwatch[postgresql], or name a file"
+        ) from None
 
 
 def _sqlite(file: Path, writes: bool, settings: Sequence[str]) -> Engine:

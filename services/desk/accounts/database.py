@@ -7,17 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.runtime.database import DURABLE, DriverMissing, open_engine, place_of, said
+from services.runtime.migrations import Migrations, migrate
 from services.runtime.settings import variable
 
-_MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_LOCK: Final = 5_105_021_092
-"""One migration at a time, in PostgreSQL."""
+_MIGRATIONS: Final = Migrations(Path(__file__).parent / "migrations", "versions", "desk_version", 5_105_021_092)
 SETTING: Final = variable("accounts")
 
 
@@ -39,14 +36,12 @@ class AccountsDatabase:
             if "://" not in place:
                 _make_private(Path(place))
             found = cls(open_engine(place, writes=False), open_engine(place, writes=True, settings=DURABLE))
-        except DriverMissing:
-            raise AccountsUnavailable(
-                f"the driver of PostgreSQL is not installed: install kpiwatch[postgresql], or name a file in {SETTING}"
-            ) from None
+        except DriverMissing as missing:
+            raise AccountsUnavailable(f"{missing} in {SETTING}") from None
         except OSError as error:
             raise AccountsUnavailable(f"{place} ({SETTING}): {error.strerror}: let this user write there") from None
         with found.changing() as connection:
-            _migrate(connection)
+            migrate(_MIGRATIONS, connection)
         return found
 
     def close(self) -> None:
@@ -82,22 +77,3 @@ def _make_private(file: Path) -> None:
     """A new file is its owner's alone. SQLite gives what it writes beside it the same rights."""
     file.absolute().parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def _migrate(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
-    command.upgrade(config_of(connection), "head")
-
-
-def config_of(connection: Connection | None = None) -> Config:
-    """How Alembic finds the versions of the tables."""
-    config = Config()
-    for name, value in (
-        ("script_location", _MIGRATIONS),
-        ("path_separator", "newline"),
-        ("version_locations", _MIGRATIONS / "versions"),
-    ):
-        config.set_main_option(name, str(value).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config

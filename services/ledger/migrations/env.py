@@ -1,4 +1,4 @@
-"""Alembic runs this file for each migration; `services/ledger/database.py` gives it the connection."""
+"""Alembic runs this file for each migration; `services/runtime/migrations.py` gives it the connection."""
 
 from alembic import context
 
