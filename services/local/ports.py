@@ -3,6 +3,7 @@
 import contextlib
 import random
 import socket
+import sys
 
 import psutil
 
@@ -10,6 +11,9 @@ EPHEMERAL = range(32768, 61000)
 """Linux takes client ports from here: a listener inside can lose its port to an outgoing connection."""
 
 _CHOICE = range(20000, 32768)
+
+_reserved: list[socket.socket] = []
+"""What this process has chosen; the system frees it when the process ends."""
 
 
 def is_free(port: int) -> bool:
@@ -30,11 +34,29 @@ def is_open(port: int) -> bool:
     return False
 
 
+def _reserve(port: int) -> bool:
+    """True if nobody has the port, by listening or by having chosen it. It is this process's from now on: Linux lets
+    a listener with SO_REUSEADDR open it beside a socket that is bound and does not listen. Other systems do not."""
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        probe.close()
+        return False
+    if sys.platform == "linux":
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _reserved.append(probe)
+    else:
+        probe.close()
+    return True
+
+
 def free_ports(count: int) -> list[int]:
-    """`count` different ports, free at this moment, below the ephemeral range."""
+    """`count` different ports below the ephemeral range that nobody listens on. On Linux no other process is given
+    them while this one lives. Raises OSError."""
     chosen: list[int] = []
     for port in random.sample(_CHOICE, len(_CHOICE)):
-        if is_free(port):
+        if _reserve(port):
             chosen.append(port)
         if len(chosen) == count:
             return chosen

@@ -1,5 +1,8 @@
 """The parts of the system on one machine: real, ready when they say so, and gone when stopped."""
 
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -11,7 +14,7 @@ from services.local import alertmanager, monitoring_tools, prometheus
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
-from services.local.ports import EPHEMERAL, free_ports
+from services.local.ports import EPHEMERAL, free_ports, is_free
 
 
 def test_a_broker_answers_on_loopback_outside_the_ephemeral_ports(kafka: Broker) -> None:
@@ -56,6 +59,20 @@ def test_a_taken_port_is_named_with_its_holder_and_the_setting_to_change(kafka: 
         Broker.start(tmp_path, port=kafka.port)
     assert f"port {kafka.port} on 127.0.0.1 is taken by process java (pid {kafka.pid})" in str(refusal.value)
     assert "KPIWATCH_KAFKA_PORT" in refusal.value.remedy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a chosen port for its process")
+def test_a_chosen_port_is_given_to_no_other_process_and_can_be_opened() -> None:
+    (mine,) = free_ports(1)
+    ask = (
+        "import sys; from services.local import ports; mine = int(sys.argv[1]);"
+        "ports._CHOICE = range(mine, mine + 1); print(ports.is_free(mine)); ports.free_ports(1)"
+    )
+    other = subprocess.run([sys.executable, "-c", ask, str(mine)], capture_output=True, text=True, check=False)
+    assert other.stdout == "True\n"  # nobody listens
+    assert f"no 1 free ports between {mine} and {mine}" in other.stderr
+    with socket.create_server(("127.0.0.1", mine)):
+        assert not is_free(mine)
 
 
 def test_a_broker_that_cannot_start_says_why_and_leaves_no_process(tmp_path: Path) -> None:
