@@ -1,6 +1,5 @@
 """`kpiwatch status`: the state of every promise, in the terminal; `--watch` draws it again whenever it changes."""
 
-import io
 import select
 import sys
 import time
@@ -111,7 +110,7 @@ def _print_changes(console: Console, view: StatusView, reader: PublishedReader, 
     """One below the other, once for each change, until Ctrl-C or until nobody reads on."""
     shown = ""
     while not _is_unread():
-        seen = _seen(view, published)
+        seen = _seen(console, view, published)
         if seen != shown:
             _print(console, view, published)
             console.print()
@@ -123,11 +122,11 @@ def _print_changes(console: Console, view: StatusView, reader: PublishedReader, 
         published = come or published
 
 
-def _seen(view: StatusView, published: DistrictStatus) -> str:
+def _seen(console: Console, view: StatusView, published: DistrictStatus) -> str:
     """What a page says beside its times, which change with every record."""
-    sink = Console(file=io.StringIO(), record=True, width=200)
-    sink.print(view.page(published._replace(watermark="", computed_at=""), Size(200)))
-    return sink.export_text()
+    with console.capture() as captured:
+        _print(console, view, published._replace(watermark="", computed_at=""))
+    return captured.get()
 
 
 def _is_unread() -> bool:

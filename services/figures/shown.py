@@ -4,7 +4,7 @@ into compliance."""
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
-from services.domain.plan.plan import Promise
+from services.domain.plan.plan import Objective, Promise
 from services.domain.results.budget import distance_of
 from services.domain.results.published import ValueRow
 
@@ -45,16 +45,23 @@ def rounded(row: ValueRow, promise: Promise) -> str:
     never reads as if it reached it: 99.996 % is 99.99 % where 100 % is the target, as in the sentences of alerts."""
     if not row.value:
         return NOTHING
-    times = 100 if promise.figure_unit == "share" else 1
+    is_of_whole = promise.figure_unit == "share"
+    times = 100 if is_of_whole else 1
     number = (Decimal(row.value) * times).quantize(_HUNDREDTH, ROUND_HALF_EVEN)
-    if times == 100:
+    if is_of_whole:
         number = _not_whole(Decimal(row.value), number)
-    target, apart = promise.target, distance_of(row, promise)
-    if target is not None and apart is not None and apart > 0 and target.holds(number / times):
-        is_above = target.relation == "<=" or (target.relation == "=" and Decimal(row.value) > target.amount)
-        number = target.amount * times + (_HUNDREDTH if is_above else -_HUNDREDTH)
+    if promise.target is not None and (distance_of(row, promise) or 0) > 0:
+        number = _not_reached(promise.target, row, number, times)
     text = f"{number.normalize():f}"
-    return f"{text} %" if times == 100 else text
+    return f"{text} %" if is_of_whole else text
+
+
+def _not_reached(target: Objective, row: ValueRow, number: Decimal, times: int) -> Decimal:
+    """A rounded figure that misses its target, moved off it where rounding has brought it there."""
+    if not target.holds(number / times):
+        return number
+    is_above = target.relation == "<=" or (target.relation == "=" and Decimal(row.value) > target.amount)
+    return target.amount * times + (_HUNDREDTH if is_above else -_HUNDREDTH)
 
 
 def _not_whole(share: Decimal, per_cent: Decimal) -> Decimal:
