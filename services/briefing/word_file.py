@@ -80,7 +80,7 @@ def _add_section(paper: Paper, section: Section) -> Paragraph:
     if section.headings:
         _add_table(paper, section)
     if section.is_cut:
-        paper.add_paragraph(visible(section.remark))
+        _write(paper.add_paragraph(), section.remark)
     return heading
 
 

@@ -58,7 +58,7 @@ COMMANDS = {
     "decide": Command("services.cli.decide:app", "Decide on late entries, reasons and extensions."),
     "answer": Command("services.cli.answer:app", "What a unit says about a case: read, reply, reason, extension."),
     "ledger": Command("services.cli.ledger:app", "Keep, verify and export the record of what was done."),
-    "backup": Command("services.cli.backup:backup", "Copy what is not in Kafka: texts, keys, contacts, accounts of the desk."),
+    "backup": Command("services.cli.backup:backup", "Copy what is not in Kafka: texts, keys, contacts, accounts."),
     "restore": Command("services.cli.backup:restore", "Put back what `backup` copied."),
     "desk": Command("services.cli.desk:app", "Serve the pages of units and operations centre; their accounts."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),

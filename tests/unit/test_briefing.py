@@ -16,7 +16,7 @@ from services.briefing.district import District, Record
 from services.briefing.excel_file import excel_of
 from services.briefing.fit import Room, fitted
 from services.briefing.html_page import html_of
-from services.briefing.model import Briefing, Form, Language, Number, Section
+from services.briefing.model import Briefing, Form, Language, Number, Section, text_of
 from services.briefing.pdf_file import CannotPrint, print_fitted
 from services.briefing.period import Period, Span, span_sent_on, span_until
 from services.briefing.words import days_of
@@ -29,6 +29,7 @@ from services.notifier.contacts import open_contacts, read_contacts
 from services.notifier.documents import Document, hand_out
 from services.replay.csv_files import write_values
 from services.reporting.page import _BEFORE, _OF_A_PROMISE, _RESTATED
+from tests.briefing_texts import PageBlocks, blocks
 from tests.mutations import shipped_plan
 from tests.unit.message_doubles import running_doubles
 from tests.unit.test_orders import Desk, ordered
@@ -122,9 +123,10 @@ def test_rows_that_two_pages_do_not_hold_are_counted_in_a_line() -> None:
     whole = long_briefing(400)
     cut = fitted(whole, Room())
     for section, complete in zip(cut.sections, whole.sections, strict=True):
-        assert len(section.rows) + section.left_out == len(complete.rows)
+        assert len(section.rows) + len(section.left_out) == len(complete.rows)
     assert 5 < len(cut.first[0].rows) < 60
-    assert f"另有{cut.first[0].left_out}项，见附件。" in html_of(cut).decode()
+    assert text_of(cut.first[0].remark) == f"另有{len(cut.first[0].left_out)}项，见附件。"
+    assert text_of(cut.first[0].remark) in blocks(cut) == PageBlocks(html_of(cut).decode()).found
 
 
 def test_a_briefing_that_fits_is_complete() -> None:

@@ -65,7 +65,7 @@ def with_password(accounts: Accounts, name: str, role: Role, unit: str = "") -> 
 
 def rows_of(accounts: Accounts) -> dict[str, list[Any]]:
     with accounts.database.asking() as connection:
-        return {name: connection.execute(select(table)).all() for name, table in schema.metadata.tables.items()}
+        return {name: list(connection.execute(select(table))) for name, table in schema.metadata.tables.items()}
 
 
 def test_after_a_restore_people_sign_in_and_no_session_or_code_lives_again(
