@@ -35,6 +35,7 @@ COMMANDS = {
     "replay": Command("services.cli.replay:replay", "Compute every promise from event files, without a broker."),
     "report": Command("services.cli.report:report", "Write the month's report of the district and of each lead unit."),
     "briefing": Command("services.cli.briefing:briefing", "Write 日报, 周报 or 月报: two pages, in four formats."),
+    "briefings": Command("services.cli.briefings:briefings", "Send each briefing on its day, until Ctrl-C."),
     "backfill": Command("services.cli.backfill:backfill", "Write the values of a replay to Prometheus."),
     "values": Command("services.cli.values:values", "Write the values of the running system."),
     "explain": Command("services.cli.explain:explain", "Show why a case is judged as it is, day by day."),
