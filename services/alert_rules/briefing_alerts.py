@@ -31,7 +31,7 @@ def briefing_alerts() -> Iterator[Alert]:
         to_operations("act"),
         Title(
             zh=f"{one_of_words('period', _ZH)}应发送2小时后仍未全部送达",
-            en=f"two hours after its time the {one_of_words('period', _EN)} briefing has not reached everybody who gets it",
+            en=f"two hours after its time the {one_of_words('period', _EN)} briefing has not reached all who get it",
         ),
         plan_time(2 * HOUR, 5 * MINUTE),
     )

@@ -83,7 +83,7 @@ def briefing(
     Beside them is their appendix, the report of the district with every promise. Exit code 1 if an event was rejected;
     the briefing is written from the others. Exit code 3 if there is no PDF, since no Chromium is found: the other files
     are written and sent."""
-    folder, wanted = chosen_plan(plan), formats_of(formats)
+    folder, wanted = chosen_plan(plan), _formats(formats)
     loaded = checked_plan(folder)
     span = _span(period, until, loaded)
     if span is None:
@@ -148,7 +148,7 @@ def write_live(plan: Plan, folder: Path, span: Span, form: Form) -> Files:
         return write_files(Order(plan, folder, span, read_events, None, True), form)
 
 
-def formats_of(text: str) -> set[Format]:
+def _formats(text: str) -> set[Format]:
     named = {one.strip() for one in text.split(",") if one.strip()}
     unknown = named - set(Format)
     if unknown or not named:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 import typer
@@ -14,12 +14,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from services.briefing.files import Format
 from services.briefing.model import Language
 from services.briefing.period import Period, Span
 from services.briefing.schedule import Schedule
 from services.catalog.load.calendars import calendar_of
-from services.cli.arguments import PlanFolder, chosen_plan
-from services.cli.briefing import Files, Form, formats_of, write_live
+from services.cli.briefing import Files, Form, write_live
 from services.cli.failure import INPUT_HAS_ERRORS, failure_of
 from services.cli.judging_plan import checked_plan
 from services.cli.mailing import recipients_of, send_briefing
@@ -38,27 +38,21 @@ log = logging.getLogger("services.cli.briefings")
 _LOOK_SECONDS: Final = 30.0
 """Between two looks at the clock."""
 _REST_SECONDS: Final = 600.0
-"""For which a briefing rests that could not be written, or not be sent to everybody."""
+"""For which a briefing rests that could not be written, or not be sent to everybody; twice as long each time."""
+_LONGEST_REST_SECONDS: Final = 6 * 3_600.0
 _STATE: Final = "sent.json"
 
 
-def briefings(
-    plan: PlanFolder = None,
-    formats: Annotated[
-        str, typer.Option("--format", metavar="html,pdf,docx,xlsx", help="In which formats; a PDF needs Chromium.")
-    ] = "html,pdf,docx,xlsx",
-    language: Annotated[Language, typer.Option("--language", help="Of the two pages.")] = Language.ZH,
-) -> None:
+def briefings() -> None:
     """Write and send each briefing on its day, until Ctrl-C: 日报, 周报 and 月报, by the calendar of the plan.
 
     KPIWATCH_BRIEFINGS is the folder of the files and of what was sent, KPIWATCH_BRIEFINGS_AT the time of the day. Who
     gets which is in contacts.toml. Days on which it did not run are caught up, up to a month."""
     start_logging()
     settings = Settings.from_environment()
-    folder = chosen_plan(plan)
-    form = Form(language, formats_of(formats), settings.briefings)
+    form = Form(Language(settings.briefings_language), set(Format), settings.briefings)
     try:
-        office = Office(Asked(checked_plan(folder), folder, form), settings.minutes_of_briefings)
+        office = Office(Asked(checked_plan(settings.plan), settings.plan, form), settings.minutes_of_briefings)
     except ValueError as error:
         complain(error)
         raise typer.Exit(INPUT_HAS_ERRORS) from None
@@ -114,6 +108,8 @@ class Office(Collector):
         plan, folder = asked.plan, asked.form.folder
         self._schedule = Schedule(folder / _STATE, calendar_of(plan), Zone(plan.head.timezone), minutes)
         self._rests: dict[str, float] = {}
+        """Name of a span → until when it rests."""
+        self._failures: Counter[str] = Counter()
         self._waiting: Counter[Period] = Counter()
         self._sent = self._schedule.last_sent()
         self._without_pdf = 0
@@ -134,8 +130,10 @@ class Office(Collector):
             failure = failure_of(error)
             if failure is None:
                 raise
-            log.warning("%s: %s. It is tried again in %d minutes", span.name, failure.sentence, _REST_SECONDS // 60)
-            self._rests[span.name] = self._monotonic() + _REST_SECONDS
+            rest = min(_REST_SECONDS * 2 ** self._failures[span.name], _LONGEST_REST_SECONDS)
+            self._failures[span.name] += 1
+            self._rests[span.name] = self._monotonic() + rest
+            log.warning("%s: %s. It is tried again in %d minutes", span.name, failure.sentence, rest // 60)
         finally:
             atomic_file.release()  # of files that were begun and not finished
 

@@ -151,6 +151,8 @@ class Settings(BaseModel):
     """Folder of the briefings that are sent, and of what was sent; only one process sends."""
     briefings_at: str = "08:00"
     """Time of the day, in the plan's zone, from which on a briefing is sent."""
+    briefings_language: Literal["zh", "en"] = "zh"
+    """In which language they are written."""
     briefings_port: Port = 19107
     """Metrics and health of the process that sends them."""
 

@@ -14,14 +14,18 @@ from services.briefing import pdf_file
 from services.briefing.ahead_sections import answers
 from services.briefing.district import District, Record
 from services.briefing.excel_file import excel_of
+from services.briefing.files import Format
 from services.briefing.fit import Room, fitted
 from services.briefing.html_page import html_of
-from services.briefing.model import Briefing, Form, Language, Number, Section, text_of
+from services.briefing.model import Briefing, Language, Number, Section, text_of
+from services.briefing.model import Form as NumberForm
 from services.briefing.pdf_file import CannotPrint, print_fitted
 from services.briefing.period import Period, Span, span_sent_on, span_until
 from services.briefing.words import days_of
 from services.catalog.load.calendars import load_calendar
 from services.catalog.words.column_names import COLUMN_NAMES
+from services.cli.briefing import Form, _pages
+from services.cli.failure import Failure
 from services.domain.results.published import Card, ValueRow
 from services.domain.supervision.published import StepRow
 from services.notifier.channels.message import Message
@@ -104,7 +108,7 @@ def test_days_are_written_as_an_official_writes_them() -> None:
 
 # ---- what fits ---------------------------------------------------------------------------------------------
 def long_briefing(rows: int, text: str = "一项承诺的名称比较长，要写两行才写得完") -> Briefing:
-    number = Number("85.5 %", Decimal("0.855"), ("K|official|ALL|-|year|T",), "value", Form.PER_CENT)
+    number = Number("85.5 %", Decimal("0.855"), ("K|official|ALL|-|year|T",), "value", NumberForm.PER_CENT)
     table = Section(
         key="changes",
         name="变化",
@@ -152,6 +156,17 @@ def test_without_a_browser_a_sentence_says_what_to_do(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(CannotPrint, match="apt-get install chromium.*Or leave pdf out of --format"):
         print_fitted(long_briefing(1))
+
+
+def test_without_a_browser_the_other_files_are_there_and_a_sentence_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    paths, why = _pages(long_briefing(1), Form(Language.ZH, set(Format), tmp_path), "month")
+    assert [path.name for path in paths] == ["month.html", "month.docx", "month.xlsx"]
+    assert all(path.is_file() for path in paths) and "apt-get install chromium" in why
+    with pytest.raises(Failure, match="Chromium"):
+        _pages(long_briefing(1), Form(Language.ZH, {Format.PDF}, tmp_path), "month")
 
 
 # ---- who owes an answer ------------------------------------------------------------------------------------
