@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -79,21 +80,26 @@ def _printed(page: bytes) -> bytes:
     with tempfile.TemporaryDirectory(prefix="kpiwatch-print-") as name:
         folder = Path(name)
         (folder / "page.html").write_bytes(page)
-        _run([browser, *_options(folder), (folder / "page.html").as_uri()])
-        try:
-            return (folder / "page.pdf").read_bytes()
-        except FileNotFoundError:
-            raise CannotPrint(f"{browser} has printed nothing: start it by hand to see why. {_INSTALL}") from None
+        for more in _sandboxes():
+            _run([browser, *_options(folder), *more, (folder / "page.html").as_uri()])
+            with suppress(FileNotFoundError):
+                return (folder / "page.pdf").read_bytes()
+    raise CannotPrint(f"{browser} has printed nothing: start it by hand to see why. {_INSTALL}")
+
+
+def _sandboxes() -> tuple[tuple[str, ...], ...]:
+    """With its sandbox, else without: as root, and in a container without rights, it starts in no other way. The page
+    is ours, has no script, and asks nobody."""
+    without = ("--no-sandbox",)
+    return (without,) if os.geteuid() == 0 else ((), without)
 
 
 def _options(folder: Path) -> list[str]:
-    """No network, nothing of the user's own profile. As root it starts without its sandbox only: the page is ours, and
-    has no script."""
+    """No network, nothing of the user's own profile."""
     return [
         *("--headless", "--disable-gpu", "--disable-extensions", "--disable-dev-shm-usage", "--no-first-run"),
         *("--host-resolver-rules=MAP * ~NOTFOUND", "--no-pdf-header-footer"),
         *(f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={folder / 'page.pdf'}"),
-        *(("--no-sandbox",) if os.geteuid() == 0 else ()),
     ]
 
 

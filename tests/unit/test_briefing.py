@@ -158,6 +158,26 @@ def test_without_a_browser_a_sentence_says_what_to_do(monkeypatch: pytest.Monkey
         print_fitted(long_briefing(1))
 
 
+def test_a_browser_that_has_no_right_to_its_sandbox_prints_without_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container."""
+    browser = tmp_path / "chromium"
+    browser.write_text(
+        '#!/bin/sh\necho "$@" >> "$0.log"\ncase "$*" in *--no-sandbox*) ;; *) exit 1;; esac\n'
+        'for one in "$@"; do case "$one" in --print-to-pdf=*) echo printed > "${one#*=}";; esac; done\n'
+    )
+    browser.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 10001)
+    assert pdf_file._printed(b"page") == b"printed\n"
+    first, second = (tmp_path / "chromium.log").read_text().splitlines()
+    assert "--no-sandbox" not in first and "--no-sandbox" in second
+    browser.write_text("#!/bin/sh\n")
+    with pytest.raises(CannotPrint, match="printed nothing"):
+        pdf_file._printed(b"page")
+
+
 def test_without_a_browser_the_other_files_are_there_and_a_sentence_says_why(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
