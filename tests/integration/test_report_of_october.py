@@ -25,7 +25,7 @@ from services.briefing.district import District, Record
 from services.briefing.excel_file import excel_of
 from services.briefing.fit import Room, fitted
 from services.briefing.html_page import html_of
-from services.briefing.model import Briefing, Counted, Language, Number, State
+from services.briefing.model import Briefing, Counted, Language, Number, State, text_of
 from services.briefing.parts import FAILED
 from services.briefing.pdf_file import BROWSERS, print_fitted
 from services.briefing.period import Period, span_until
@@ -34,6 +34,7 @@ from services.briefing.word_file import word_of
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.all_kinds import words_of
+from services.catalog.words.column_names import COLUMN_NAMES
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import STATE_NAMES, state_name
 from services.domain.plan.plan import Plan, SupervisionStep
@@ -42,13 +43,14 @@ from services.domain.results.published import State as PromiseState
 from services.figures.promises import in_force
 from services.ledger.checkpoints import Signer
 from services.ledger.order_book import Order
+from services.replay.csv_files import write_cards
 from services.replay.replay import replay
 from services.reporting.times import times_as_of
 from services.runtime.settings import Settings
 from tests.briefing_texts import PageBlocks, blocks, letters, numbers, parts
 from tests.unit.commands import run
 from tests.unit.test_orders import KEY, Desk, ordered
-from tests.whole.test_report import MONTH, ZONE, Cells, Page, at, cells_of, same, states_of, trace
+from tests.whole.test_report import MONTH, ZONE, Cells, Page, at, cells_of, same, sheet_rows, states_of, trace
 
 PLAN = Settings().plan
 END, BEGIN = "2021-11-01T00:00:00+08:00", "2021-10-01T00:00:00+08:00"
@@ -121,6 +123,53 @@ def test_a_list_of_promises_is_as_long_as_the_table_says(october: October) -> No
         listed = {"missed": counted.get("missed", 0) + counted.get("at_risk", 0), "met": counted.get("met", 0)}
         assert {"missed": missed.count("<a href"), "met": met.count("<a href")} == listed, path.name
         assert "并列口径" not in missed + met
+
+
+@pytest.mark.slow
+def test_libreoffice_opens_the_csv_files_with_their_chinese_headings_and_numbers(
+    october: October, tmp_path: Path
+) -> None:
+    """As Excel does: by the mark, in UTF-8, with commas."""
+    office = shutil.which("soffice")
+    if office is None:
+        pytest.skip("there is no LibreOffice: `make office` installs it where apt is at hand")
+    write_cards(tmp_path / "cards.csv", october.cards, for_excel=True)
+    shutil.copy(october.reports / f"{MONTH}-ALL.csv", tmp_path / "report.csv")
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    kind = "--infilter=Text - txt - csv (StarCalc):44,34,76,1"
+    files = [str(tmp_path / "cards.csv"), str(tmp_path / "report.csv")]
+    command = [office, profile, "--headless", kind, "--convert-to", "xlsx", "--outdir", str(tmp_path), *files]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    report, cards = (_sheet(tmp_path / f"{name}.xlsx") for name in ("report", "cards"))
+    rows = sheet_rows(tmp_path / "report.csv")
+    assert list(report[0]) == [f"{COLUMN_NAMES[name]} {name}" for name in rows[0]]
+    assert list(cards[0]) == [f"{COLUMN_NAMES[name]} {name}" for name in Card._fields]
+    assert len(report) == len(rows) + 1 and len(cards) == len(october.cards) + 1
+    place = list(rows[0]).index("value")
+    assert [Decimal(str(one[place])) for one in report[1:] if one[place] is not None] == [
+        Decimal(row["value"]) for row in rows if row["value"]
+    ]
+
+
+def _sheet(path: Path) -> list[tuple[Any, ...]]:
+    return list(load_workbook(path).worksheets[0].iter_rows(values_only=True))
+
+
+def test_report_and_briefing_count_and_list_the_same_promises(october: October) -> None:
+    """The table and the list of the report, the sentence, the table and the list of the briefing."""
+    page = (october.reports / f"{MONTH}-ALL.html").read_text("utf-8")
+    counted = {state: int(count) for state, count in re.findall(r'data-counted="(\w+)">(\d+)<', page)}
+    listed = re.findall(r'<a href="#([^"]+)"', re.findall(r"<ul>(.*?)</ul>", page, re.DOTALL)[0])
+    for language in LANGUAGES:
+        overall, _, problems, *_ = october.briefings[Period.MONTH, language].sections
+        *states, total = overall.rows
+        numbers_of = {text_of(name): int(text_of(now)) for name, _, now in states if text_of(now) != "0"}
+        assert numbers_of == {language.of(STATE_NAMES[PromiseState(state)]): count for state, count in counted.items()}
+        assert int(text_of(total[2])) == sum(counted.values())
+        said = {part.text for part in overall.sentences[0] if isinstance(part, Number)}
+        assert {str(counted["missed"]), str(counted["met"]), str(counted["at_risk"])} <= said
+        ids = [text_of(row[0]).split()[0] for row in problems.rows]
+        assert sorted(ids) == sorted(listed) and len(ids) == counted["missed"] + counted["at_risk"]
 
 
 # ---- briefings ---------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
@@ -31,7 +33,8 @@ from services.domain.supervision.published import StepRow
 from services.notifier.channels.message import Message
 from services.notifier.contacts import open_contacts, read_contacts
 from services.notifier.documents import Document, hand_out
-from services.replay.csv_files import write_values
+from services.replay.csv_files import write_cards, write_rejected, write_steps, write_values
+from services.replay.spill_files import Rejected
 from services.reporting.page import _BEFORE, _OF_A_PROMISE, _RESTATED
 from tests.briefing_texts import PageBlocks, blocks
 from tests.mutations import shipped_plan
@@ -233,21 +236,34 @@ def test_a_number_of_a_workbook_shows_the_digits_that_the_page_shows() -> None:
 
 
 def test_every_column_has_a_chinese_name() -> None:
-    columns = {*ValueRow._fields, *Card._fields, *StepRow._fields, *_OF_A_PROMISE, *_BEFORE, *_RESTATED}
+    columns = {
+        *ValueRow._fields,
+        *Card._fields,
+        *StepRow._fields,
+        *Rejected._fields,
+        *_OF_A_PROMISE,
+        *_BEFORE,
+        *_RESTATED,
+    }
     assert columns == set(COLUMN_NAMES)
     assert len(set(COLUMN_NAMES.values())) == len(COLUMN_NAMES)
 
 
-def test_a_csv_for_excel_has_a_mark_and_chinese_headings_and_the_same_cells(tmp_path: Path) -> None:
-    row = ValueRow(*(f"c{place}" for place in range(len(ValueRow._fields))))
-    write_values(tmp_path / "plain.csv", [row])
-    write_values(tmp_path / "excel.csv", [row], for_excel=True)
+@pytest.mark.parametrize(
+    ("kind", "write"),
+    [(ValueRow, write_values), (Card, write_cards), (StepRow, write_steps), (Rejected, write_rejected)],
+)
+def test_a_csv_for_excel_has_a_mark_and_chinese_headings_and_the_same_cells(
+    tmp_path: Path, kind: Any, write: Callable[..., int]
+) -> None:
+    row = kind(*(f"c{place}" for place in range(len(kind._fields))))
+    write(tmp_path / "plain.csv", [row])
+    write(tmp_path / "excel.csv", [row], for_excel=True)
     plain, excel = (tmp_path / "plain.csv").read_bytes(), (tmp_path / "excel.csv").read_bytes()
     assert excel.startswith(b"\xef\xbb\xbf") and not plain.startswith(b"\xef\xbb\xbf")
     assert excel.split(b"\n", 1)[1] == plain.split(b"\n", 1)[1]
     headings = next(csv.reader([excel.decode("utf-8-sig").split("\n", 1)[0]]))
-    assert [heading.split()[-1] for heading in headings] == list(ValueRow._fields)
-    assert headings[7] == "完成值 value"
+    assert headings == [f"{COLUMN_NAMES[name]} {name}" for name in kind._fields]
 
 
 # ---- sending -----------------------------------------------------------------------------------------------
