@@ -14,6 +14,7 @@ from services.domain.supervision.orders import OrderState
 from services.domain.time.rfc3339 import read
 from services.figures.shown import NOTHING
 from services.ledger.order_book import Order
+from services.ledger.order_page import time_en, time_zh
 from services.messaging.records.steps import instant_of_time
 
 _DAYS = 7
@@ -156,7 +157,8 @@ def checkpoint(district: District, language: Language) -> Section:
     if newest is None:
         return Section("checkpoint", title, title, ((language.of(words.NO_CHECKPOINT),),))
     digits = " ".join(newest.hash[at : at + 8] for at in range(0, len(newest.hash), 8))
-    written = words.moment_of(newest.time, language)
+    at = district.zone.text(read(newest.time))
+    written = time_zh(at) if language is Language.ZH else time_en(at)
     number, said = record_number(newest), f"{newest.number}:{digits}"
     cell: Cell
     if language is Language.ZH:
