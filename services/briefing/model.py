@@ -101,6 +101,8 @@ class Section:
     rows: tuple[tuple[Cell, ...], ...] = ()
     more: str = ""
     """How many rows are left out, with {} for the number."""
+    weight: int = 1
+    """It keeps so many rows for each one of another table, where room is short."""
     left_out: tuple[tuple[Cell, ...], ...] = ()
     """The rows that are left out."""
 
@@ -132,10 +134,4 @@ class Briefing:
     title: str
     lines: tuple[str, ...]
     """Below the title: which period, as of when, by whom."""
-    first: tuple[Section, ...]
-    """The sections of the first page."""
-    second: tuple[Section, ...]
-
-    @property
-    def sections(self) -> tuple[Section, ...]:
-        return self.first + self.second
+    sections: tuple[Section, ...]

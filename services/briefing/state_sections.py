@@ -118,7 +118,7 @@ def _changed(changed: Sequence[Standing], language: Language) -> Cell:
             *(numbers[State.MET], "项。"),
         )
     missed, risk, met = (numbers[each] for each in (State.MISSED, State.AT_RISK, State.MET))
-    return ("Promises: ", missed, " became missed, ", risk, " came at risk, ", met, " became met.")
+    return ("Promises: ", missed, " newly missed, ", risk, " newly at risk, ", met, " newly met.")
 
 
 def _cards(district: District, language: Language) -> Cell:

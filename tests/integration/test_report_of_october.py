@@ -23,7 +23,7 @@ from pypdf import PdfReader
 from services.briefing.compose import briefing_of
 from services.briefing.district import District, Record
 from services.briefing.excel_file import excel_of
-from services.briefing.fit import Room, fitted
+from services.briefing.fit import fitted, room
 from services.briefing.html_page import html_of
 from services.briefing.model import Briefing, Counted, Language, Number, State, text_of
 from services.briefing.parts import FAILED
@@ -176,7 +176,7 @@ def test_report_and_briefing_count_and_list_the_same_promises(october: October) 
 @pytest.mark.parametrize(("period", "language"), list(product(Period, LANGUAGES)))
 def test_every_number_of_a_briefing_names_what_it_is_from(october: October, period: Period, language: Language) -> None:
     """A figure names its value row; a count every row, card or record that it counts, all of which are there."""
-    briefing, found = fitted(october.briefings[period, language], Room()), Counter[str]()
+    briefing, found = fitted(october.briefings[period, language], room()), Counter[str]()
     known = known_records(october)
     promises = {promise.id: promise for promise in october.plan.promises if promise.is_official}
     of_the_plan = plans_words(october.plan, language)
@@ -300,7 +300,7 @@ def test_no_case_is_named_in_a_briefing(october: October) -> None:
 # ---- formats -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_page_word_and_excel_say_the_same_block_by_block(october: October, language: Language) -> None:
-    briefing = fitted(october.briefings[Period.MONTH, language], Room())
+    briefing = fitted(october.briefings[Period.MONTH, language], room())
     assert any(section.is_cut for section in briefing.sections)
     said = blocks(briefing)
     assert PageBlocks(html_of(briefing).decode()).found == said
@@ -388,7 +388,7 @@ def test_word_and_excel_printed_by_libreoffice_say_what_the_page_says(october: O
         pytest.skip("there is no LibreOffice: `make office` installs it where apt is at hand")
     expected = {}
     for language in LANGUAGES:
-        briefing = fitted(october.briefings[Period.MONTH, language], Room())
+        briefing = fitted(october.briefings[Period.MONTH, language], room())
         for kind, content in (("word", word_of(briefing)), ("excel", excel_of(briefing))):
             end = {"word": "docx", "excel": "xlsx"}[kind]
             if kind == "excel":

@@ -142,7 +142,7 @@ def words_of(plan: Plan) -> set[str]:
     return words | {text for title in titles for text in (title.zh, title.en)}
 
 
-REPORT_WORDS = {MONTH, "2021年10月", "2021年10月31日24时", "2021-10-31 24:00"} | {
+REPORT_WORDS = {"October 2021", "2021年10月", "2021年10月31日24时", "31 October 2021, 24:00"} | {
     text for title in WINDOW_NAMES.values() for text in (title.zh, title.en)
 }
 
