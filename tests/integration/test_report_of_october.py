@@ -245,7 +245,7 @@ def plans_words(plan: Plan, language: Language) -> re.Pattern[str]:
     for promise in plan.promises:
         said |= {promise.title, words_of(promise).statement(promise, plan)}
     known = {language.of(title) for title in said} | {promise.id for promise in plan.promises}
-    times = (r"\d+月\d+日(?:\d+时(?:\d+分)?)?", r"\d+ (?:October|November)(?:, \d\d:\d\d)?")
+    times = (r"(?:2021年)?\d+月\d+日(?:\d+时(?:\d+分)?)?", r"\d+ (?:October|November)(?: 2021)?(?:, \d\d:\d\d)?")
     names = (r"版本\d+", r"version \d+", r"〔2021〕\d+号", r"\d+:(?: ?[0-9a-f]{8}){8}")
     dates = "|".join([*times, *names])
     return re.compile("|".join([*map(re.escape, sorted(known, key=len, reverse=True)), dates]))

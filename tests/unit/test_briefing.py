@@ -107,6 +107,9 @@ def test_days_are_written_as_an_official_writes_them() -> None:
     assert days_of(day("2021-09-27"), day("2021-10-03"), Language.ZH) == "2021年9月27日至10月3日"
     assert days_of(day("2021-12-27"), day("2022-01-02"), Language.ZH) == "2021年12月27日至2022年1月2日"
     assert days_of(day("2021-10-29"), day("2021-10-29"), Language.EN) == "29 October 2021"
+    assert days_of(day("2021-10-01"), day("2021-10-31"), Language.EN) == "1 to 31 October 2021"
+    assert days_of(day("2021-09-27"), day("2021-10-03"), Language.EN) == "27 September to 3 October 2021"
+    assert days_of(day("2021-12-27"), day("2022-01-02"), Language.EN) == "27 December 2021 to 2 January 2022"
 
 
 # ---- what fits ---------------------------------------------------------------------------------------------
