@@ -126,14 +126,13 @@ class Office(Collector):
     def _try(self, span: Span, now: Instant) -> None:
         try:
             self._deliver(span, now)
-        except Exception as error:
+        except Exception as error:  # a defect, too: the others are sent, and the alert says that this one is not
             failure = failure_of(error)
-            if failure is None:
-                raise
+            why = failure.sentence if failure else f"a defect of kpiwatch ({type(error).__name__}): please report it"
             rest = min(_REST_SECONDS * 2 ** self._failures[span.name], _LONGEST_REST_SECONDS)
             self._failures[span.name] += 1
             self._rests[span.name] = self._monotonic() + rest
-            log.warning("%s: %s. It is tried again in %d minutes", span.name, failure.sentence, rest // 60)
+            log.warning("%s: %s. It is tried again in %d minutes", span.name, why.rstrip("."), rest // 60)
         finally:
             atomic_file.release()  # of files that were begun and not finished
 

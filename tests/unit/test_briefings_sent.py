@@ -189,7 +189,7 @@ def test_each_is_sent_once_to_who_asks_for_it_and_one_that_nobody_asks_for_is_no
     assert found["kpi_briefings_without_pdf_total", ""] == 2
 
 
-@pytest.mark.parametrize("error", [BrokerUnavailable("no broker"), OSError(28, "no room")])
+@pytest.mark.parametrize("error", [BrokerUnavailable("no broker"), OSError(28, "no room"), RuntimeError("defect")])
 def test_what_fails_is_waiting_and_rests_and_is_sent_once_it_can_be(
     plan: Plan, doubles: Doubles, tmp_path: Path, error: Exception
 ) -> None:
