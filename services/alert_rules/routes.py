@@ -17,7 +17,7 @@ FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh|Figure
 COMES_WITHOUT_THE_EXPORTER = (
     "ExporterDown|GatewayDown|RelayDown|SourceRefused|FeedbackStopped|CasebookDown|LedgerDown|LedgerWaiting|LedgerCut|"
     "LedgerVoid|DecisionNotInForce|NoticeNotTaken|RecipientUnreached|DeskDown|DeskSignInsFailing|Watchdog|"
-    "CardOpen"
+    "BriefingsDown|BriefingNotSent|CardOpen"
 )
 """Everything else is computed from what the exporter says: while it says nothing, nothing begins and nothing ends."""
 

@@ -18,6 +18,8 @@ ALERT_NAMES: Mapping[str, Title] = {
     "CalendarProvisional": Title(zh="节假日安排尚未公布", en="Calendar not published"),
     "CaseQuarantined": Title(zh="办件无法判定，已隔离", en="Case quarantined"),
     "DeadLetterRatioHigh": Title(zh="报送事件被拒收过多", en="Too many events refused"),
+    "BriefingsDown": Title(zh="简报发送服务中断", en="Briefings down"),
+    "BriefingNotSent": Title(zh="简报未按时发送", en="Briefing not sent"),
     "CasebookDown": Title(zh="办件索引中断", en="Casebook down"),
     "DeskDown": Title(zh="督办台中断", en="Desk down"),
     "DeskSignInsFailing": Title(zh="督办台登录失败过多", en="Too many failed sign-ins"),

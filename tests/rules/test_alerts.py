@@ -575,6 +575,22 @@ STORIES = [
         },
         {20: [], 30: [{"topic": "kpi.values", "severity": "review"}]},
     ),
+    Story(
+        "no process sends briefings any more",
+        "BriefingsDown",
+        {'up{job="kpiwatch-briefings",instance="a"}': "1x5 0x30 1x30"},
+        {15: [], 17: [{"severity": "act"}], 40: [{"severity": "act"}], 45: []},
+    ),
+    Story("nobody has briefings sent", "BriefingsDown", {UP: "1x60"}, {30: []}),
+    Story(
+        "a mailbox refuses the weekly briefing; the daily one is sent within an hour",
+        "BriefingNotSent",
+        {
+            'kpi_briefings_waiting{period="week",instance="a"}': "0x10 1x300 0x30",
+            'kpi_briefings_waiting{period="day",instance="a"}': "0x10 1x60 0x270",
+        },
+        {129: [], 131: [{"severity": "act", "period": "week"}], 320: []},
+    ),
     Story("the watchdog always barks", "Watchdog", {}, {0: [{"severity": "none"}]}),
 ]
 
@@ -632,6 +648,8 @@ OF_THE_MACHINERY = {
     "RecipientUnreached",
     "DeskDown",
     "DeskSignInsFailing",
+    "BriefingsDown",
+    "BriefingNotSent",
     "PipelineDown",
     "SweepOld",
     "StreamLagHigh",
