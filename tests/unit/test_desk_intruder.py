@@ -148,7 +148,7 @@ def test_a_cookie_that_comes_twice_signs_in_as_nobody_else(desk: Desk) -> None:
     same = bare.get("/account", headers={"Cookie": f"{SESSION}={own}; {SESSION}={own}"})
     assert same.status_code == 200
     for cookie in (f"{SESSION}=", f"{SESSION}", "=;;=", f'{SESSION}="{own}', f"{SESSION}={'x' * 20_000}", "\xff=\xff"):
-        assert bare.get("/account", headers={"Cookie": cookie.encode("latin-1")}).status_code == 303
+        assert bare.get("/account", headers={b"Cookie": cookie.encode("latin-1")}).status_code == 303
 
 
 # ---- codes ----------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from services.casebook.casebook import ALL, CaseFilter, ListedCase
+from services.casebook.case_filter import CaseFilter
+from services.casebook.casebook import ALL, ListedCase
 from services.desk.access import Role, Viewer
 from services.desk.asking import Desk
 from services.desk.reading import card_lists, schema

@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
+from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
-from services.casebook.casebook import CaseFilter, ListedCase
+from services.casebook.casebook import ListedCase
 from services.desk.access import About, Access
 from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked, Desk

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.casebook.casebook import Casebook, CaseFilter, CasePage
+from services.casebook.case_filter import CaseFilter
+from services.casebook.casebook import Casebook, CasePage
 from services.desk.access import About, Access, Viewer, may
 from services.desk.reading import card_lists, figures, schema
 from services.desk.reading.card_lists import CardLine, CardWish, Page, VerdictLine
@@ -163,8 +164,10 @@ class Reading:
         account = next(iter(self._casebook.case(case_name(case_key), as_of=as_of)), None)
         if account is None:
             return None
+        if last_day is not None or is_led:
+            account = account._replace(refused=())  # nothing says when they came
         if is_led and account.explanation is not None:
-            account = account._replace(explanation=led_part(account.explanation, scope.leads), refused=())
+            account = account._replace(explanation=led_part(account.explanation, scope.leads))
         return CaseSeen(case_key, account, as_of, last_day, is_led)
 
     def _sight(self, scope: Scope, case_key: str, assigned: Collection[str]) -> Sight:
