@@ -293,11 +293,11 @@ def _of_unit(unit: str) -> ColumnElement[bool]:
 
 def _levels(connection: Connection, keys: list[str], sight: own_cases.Sight) -> dict[str, Level]:
     """The worst active card of each case that has one, as far as it is seen."""
-    cards = schema.cards.c
-    query = select(cards.case_key, cards.level, cards.kpi).where(cards.case_key.in_(keys), cards.cleared_at == "")
-    found: dict[str, Level] = {}
-    for key, level, kpi in connection.execute(query):
-        if found.get(key) is not Level.RED and sight.has_card(key, kpi):
+    cards, found = schema.cards.c, dict[str, Level]()
+    # those that are cleared, too: a condition on that would have SQLite read all active cards of the table
+    query = select(cards.case_key, cards.level, cards.kpi, cards.cleared_at).where(cards.case_key.in_(keys))
+    for key, level, kpi, cleared_at in connection.execute(query):
+        if cleared_at == "" and found.get(key) is not Level.RED and sight.has_card(key, kpi):
             found[key] = Level(level)
     return found
 

@@ -1,5 +1,5 @@
-"""No search, no file and no page tells more of a case than its viewer sees: what came after the last day of a unit there,
-and what a promise says that is none of a lead's.
+"""No search, no file and no page tells more of a case than its viewer sees: nothing of what came after the last day of
+a unit there, and nothing of a promise that a lead does not lead.
 """
 
 import itertools
@@ -22,7 +22,6 @@ from services.domain.results.published import Level
 from services.domain.time.rfc3339 import read
 from tests.unit.desk import client_of
 from tests.unit.desk_reading import LEAD, PROMISE, published, reading_desk
-from tests.unit.gateway import WATER
 from tests.unit.gateway_cases import ACCEPTED, STORED
 from tests.unit.gateway_cases import event as case_event
 from tests.unit.test_desk_reading import FIRST, PASSED_KEY, PASSED_ON, SECOND

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from services.casebook.case_filter import CaseFilter
-from services.casebook.casebook import ALL, ListedCase
+from services.casebook.case_summary import CaseState
+from services.casebook.casebook import ALL, Casebook, ListedCase
+from services.casebook.database import open_engine
 from services.desk.access import Role, Viewer
 from services.desk.asking import Desk
 from services.desk.reading import card_lists, schema
@@ -29,7 +31,7 @@ from services.domain.results.published import Level, State
 from services.domain.time.rfc3339 import read
 from services.messaging.reader import Record
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS, KPI_VALUES
-from tests.unit.casebook_records import district
+from tests.unit.casebook_records import PARTITIONS, district
 from tests.unit.desk import example_settings
 from tests.unit.desk_reading import (
     LEAD,
@@ -44,7 +46,7 @@ from tests.unit.desk_reading import (
     value_record,
     value_row,
 )
-from tests.unit.gateway import WATER
+from tests.unit.gateway import NOW, WATER
 from tests.unit.gateway_cases import ACCEPTED
 from tests.unit.gateway_cases import event as case_event
 from tests.verdicts import shipped
@@ -314,6 +316,23 @@ def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]  # type: ignore[arg-type]  # what the driver was given
             scans = [line for line in plan if line.startswith("SCAN desk_") and "INDEX" not in line]
             assert scans == [], (statement, plan)
+
+
+def test_the_cards_of_a_page_of_cases_are_looked_up_by_their_cases(tmp_path: Path) -> None:
+    """By what else is asked of them SQLite would read all that are open."""
+    asked = list[tuple[str, object]]()
+    make_cards(tmp_path, 200)
+    engine = open_engine(example_settings(tmp_path).casebook, writes=False)
+    event.listen(engine, "before_cursor_execute", lambda *all: asked.append((all[2], all[3])))
+    book = Casebook(engine, shipped, PARTITIONS, lambda: NOW)
+    wanted = CaseFilter(parties=(WATER_UNIT,), behind=(PROMISE,))
+    for each in (ALL, CaseFilter(state=CaseState.OPEN), wanted):
+        assert book.cases(each, limit=10).cases
+    book.cases(wanted._replace(promise=PROMISE))
+    with engine.connect() as connection:
+        for statement, given in [each for each in asked if "FROM casebook_cards" in each[0]]:
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]  # type: ignore[arg-type]  # what the driver was given
+            assert not any("cards_active" in line or line.startswith("SCAN casebook_cards") for line in plan), plan
 
 
 @pytest.mark.slow
