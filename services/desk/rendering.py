@@ -34,7 +34,7 @@ class Shown(NamedTuple):
 
 
 def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
-    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`;
+    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`; `colon`;
     `common`, the words of `words.py`; `asset(name)`, the address of a static file; `unit_name(id)`; and what `content`
     has."""
     zone = Zone(shown.plan.head.timezone)
@@ -51,6 +51,7 @@ def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
         .render(
             {
                 "say": say,
+                "colon": ": " if shown.language == "en" else "：",
                 "unit_name": unit_name,
                 "moment": lambda time: moment(time, zone),
                 "day": lambda time: moment(time, zone)[:10],

@@ -202,8 +202,8 @@ class CaseText:
 
     def _why(self, run: Sequence[AccountedDay], account: Account, names: NameBook) -> str:
         if len(run) == 1:
-            return day_words(run[0], account, self._zone, names, self._of.say)
-        return run_words(run, self._of.say)
+            return self._of.punctuated(day_words(run[0], account, self._zone, names, self._of.say))
+        return self._of.punctuated(run_words(run, self._of.say))
 
     def _day(self, day: int, *, is_first: bool) -> str:
         number, on = weekday(day), date.fromordinal(day)
@@ -226,7 +226,7 @@ class CaseText:
         return EventLine(
             time=of.clock(fact.time),
             name=of.say(Title(zh=EVENT_NAMES[kind], en=english)),
-            content=content_of(fact, self._zone, names, of.say),
+            content=of.punctuated(content_of(fact, self._zone, names, of.say)),
             arrived=of.clock(fact.received) if fact.received - fact.time >= 60 * MINUTE_US else "",
             status="" if entry.status is FactStatus.COUNTS else of.say(STATUS_WORDS[entry.status]),
         )

@@ -55,6 +55,10 @@ class SaidOf:
         """A title in the language of the page."""
         return title.en if self._english else title.zh
 
+    def punctuated(self, text: str) -> str:
+        """A text of several parts, between which explanations put a Chinese mark."""
+        return text.replace("；", "; ") if self._english else text
+
     # ---- promises ------------------------------------------------------------------------------------
     def promise(self, kpi: str) -> str:
         """The title of a promise; of one that the plan does not have its key."""
