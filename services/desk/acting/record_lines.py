@@ -122,7 +122,7 @@ _UNITS: Final = {
 _WORDS: Final = {
     Kind.MISSED: Title(zh="超期", en="missed"),
     Kind.MET_LATE: Title(zh="逾期补录", en="met by late entry"),
-    Kind.REVERSED: Title(zh="更正：不再超期", en="no miss any more"),
+    Kind.REVERSED: Title(zh="不再超期", en="no miss any more"),
     Kind.ACKNOWLEDGED: Title(zh="签收", en="acknowledged"),
     Kind.REPLIED: Title(zh="回告", en="replied"),
     Kind.ASKED: Title(zh="申请", en="asked"),

@@ -72,8 +72,11 @@ FIRST_PAGE: Final = _t("回到第一页", "Back to the first page")
 EXPORT: Final = _t("导出Excel", "Export to Excel")
 NOTHING_FOUND: Final = _t("没有符合条件的记录", "Nothing fits")
 BEHIND: Final = _t("数字背后的办件", "The cases behind the number")
-BEHIND_HINT: Final = _t("超期、逾期补录和更正，最近判定的在前", "Misses, late entries and reversals, the latest first")
-NO_BEHIND: Final = _t("没有超期、逾期补录或更正的办件", "No case was missed, met by late entry, or reversed")
+BEHIND_HINT: Final = _t(
+    "超期、逾期补录，以及曾超期、现不再超期的办件，最近判定的在前",
+    "Misses, late entries, and what was a miss and is none any more, the latest first",
+)
+NO_BEHIND: Final = _t("没有超期或逾期补录的办件", "No case was missed, or met by late entry")
 BY_UNIT: Final = _t("各单位", "By unit")
 MEANING: Final = _t("含义", "What it means")
 CLAUSE: Final = _t("方案条款", "Clause of the plan")
@@ -85,7 +88,8 @@ VERDICT: Final = _t("判定", "Verdict")
 VERDICTS: Final[Mapping[str, Title]] = {
     "missed": _t("超期", "missed"),
     "met_by_late_entry": _t("逾期补录后按期，待确认", "met by late entry, not confirmed"),
-    "reversed": _t("已更正，不再超期", "reversed, no miss any more"),
+    "reversed": _t("不再超期", "no miss any more"),
+    "excused": _t("理由成立，不计入", "reason accepted, left out of the figure"),
 }
 CASES: Final = _t("办件查询", "Cases")
 SEARCH_HINT: Final = _t("编号可只写开头", "The beginning of the number is enough")
@@ -180,7 +184,7 @@ EARLIER: Final = _t("更早", "Earlier")
 KINDS: Final[Mapping[Kind, Title]] = {
     Kind.MISSED: _t("超期", "missed"),
     Kind.MET_LATE: _t("逾期补录", "met by late entry"),
-    Kind.REVERSED: _t("更正，不再超期", "no miss any more"),
+    Kind.REVERSED: _t("不再超期", "no miss any more"),
     Kind.ACKNOWLEDGED: _t("签收", "acknowledged"),
     Kind.REPLIED: _t("回告", "replied"),
     Kind.ASKED: _t("申请", "asked"),
