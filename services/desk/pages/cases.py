@@ -130,8 +130,8 @@ def _row(listed: ListedCase, of: SaidOf) -> tuple[object, ...]:
         of.card(listed.level).word if listed.level else "",
         of.unit(case.unit) if case.unit else "",
         of.unit(case.holder) if case.holder else "",
-        of.clock(case.filed_at),
-        of.clock(case.closed_at),
+        of.sortable(case.filed_at),
+        of.sortable(case.closed_at),
     )
 
 
