@@ -31,8 +31,8 @@ def desk_alerts() -> Iterator[Alert]:
         f"max({names.INDEX_AGE.name}) > {5 * MINUTE}",
         to_operations("act"),
         Title(
-            zh="督办台的数据超过5分钟未更新，页面显示的可能是过时的红黄牌和指标",
-            en="the desk lacks what was published in more than five minutes: its cards and figures may be old",
+            zh="督办台的数据超过5分钟未更新，页面内容可能已过时",
+            en="the desk lacks what was published in more than five minutes: its pages may be out of date",
         ),
         real_time(5 * MINUTE, 5 * MINUTE),
     )
