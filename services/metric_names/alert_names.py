@@ -22,6 +22,7 @@ ALERT_NAMES: Mapping[str, Title] = {
     "BriefingNotSent": Title(zh="简报未按时发送", en="Briefing not sent"),
     "CasebookDown": Title(zh="办件索引中断", en="Casebook down"),
     "DeskDown": Title(zh="督办台中断", en="Desk down"),
+    "DeskIndexBehind": Title(zh="督办台数据未更新", en="Desk behind"),
     "DeskSignInsFailing": Title(zh="督办台登录失败过多", en="Too many failed sign-ins"),
     "ExporterDown": Title(zh="指标导出服务中断", en="Exporter down"),
     "FeedbackStopped": Title(zh="报送反馈中断", en="Feedback to sources stopped"),

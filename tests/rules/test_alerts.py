@@ -311,6 +311,27 @@ STORIES = [
         {15: [], 60: [], 110: []},
     ),
     Story(
+        "the index of one of two desks does not move for a quarter of an hour",
+        "DeskIndexBehind",
+        {
+            'kpi_desk_index_age_seconds{instance="a"}': "1x5 60+60x15 1x60",
+            'kpi_desk_index_age_seconds{instance="b"}': "1x100",
+        },
+        {9: [], 17: [{"severity": "act", **OPERATIONS}], 40: []},
+    ),
+    Story(
+        "a desk that reads a backlog for some minutes at its start",
+        "DeskIndexBehind",
+        {"kpi_desk_index_age_seconds": "0+60x8 1x60"},
+        {6: [], 9: [], 20: []},
+    ),
+    Story(
+        "what the desk cannot read, and the exporter does not know of",
+        "RecordsUnreadable",
+        {'kpi_desk_index_unreadable_records_total{topic="alert.cards"}': "0x5 1x60"},
+        {18: [], 25: [{"topic": "alert.cards", "severity": "review", **OPERATIONS}]},
+    ),
+    Story(
         "requests wait for the ledger",
         "LedgerWaiting",
         {
@@ -647,6 +668,7 @@ OF_THE_MACHINERY = {
     "NoticeNotTaken",
     "RecipientUnreached",
     "DeskDown",
+    "DeskIndexBehind",
     "DeskSignInsFailing",
     "BriefingsDown",
     "BriefingNotSent",

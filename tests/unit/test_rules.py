@@ -175,7 +175,7 @@ def test_nobody_is_notified_twice_of_one_cause(plan: Plan) -> None:
     everything = {rule["alert"] for rule in alerts(plan)}
     by_themselves = {"GatewayDown", "RelayDown", "SourceRefused", "FeedbackStopped", "CasebookDown"} | {
         "LedgerDown", "LedgerWaiting", "LedgerCut", "LedgerVoid", "DecisionNotInForce", "NoticeNotTaken",
-        "RecipientUnreached", "DeskDown", "DeskSignInsFailing", "BriefingsDown", "BriefingNotSent",
+        "RecipientUnreached", "DeskDown", "DeskIndexBehind", "DeskSignInsFailing", "BriefingsDown", "BriefingNotSent",
     }  # fmt: skip
     assert held_back("ExporterDown") == everything - {"ExporterDown", "Watchdog"} - by_themselves
     assert held_back("PipelineDown") == {"KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld"}

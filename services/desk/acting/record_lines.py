@@ -1,9 +1,11 @@
 """Records of the ledger about a matter, in words: what was said, decided and done, and by whom."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from services.catalog.words.names import NameBook
+from services.catalog.words.times import day_title
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, SupervisionStep, Title
 from services.messaging.records.decisions import About
@@ -86,7 +88,7 @@ def _decided(body: Mapping[str, Any]) -> Title:
 def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
     until, code, to = body.get("until"), body.get("reason"), body.get("to")
     if isinstance(until, str):
-        yield Title(zh=f"至{until}", en=f"until {until}")
+        yield _until(until)
     if isinstance(code, str):
         yield NameBook(plan).reason(code)
     if isinstance(to, str):
@@ -98,6 +100,14 @@ def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
         yield Title(
             zh=f"{reason.get('detail')}；{reason.get('remedy')}", en=f"{reason.get('detail')}: {reason.get('remedy')}"
         )
+
+
+def _until(written: str) -> Title:
+    try:
+        day = day_title(date.fromisoformat(written))
+    except ValueError:  # of another writer of the ledger
+        day = Title(zh=written, en=written)
+    return Title(zh=f"至{day.zh}", en=f"until {day.en}")
 
 
 def _granted(body: Mapping[str, Any]) -> object:
@@ -122,7 +132,7 @@ _UNITS: Final = {
 _WORDS: Final = {
     Kind.MISSED: Title(zh="超期", en="missed"),
     Kind.MET_LATE: Title(zh="逾期补录", en="met by late entry"),
-    Kind.REVERSED: Title(zh="更正：不再超期", en="no miss any more"),
+    Kind.REVERSED: Title(zh="不再超期", en="no miss any more"),
     Kind.ACKNOWLEDGED: Title(zh="签收", en="acknowledged"),
     Kind.REPLIED: Title(zh="回告", en="replied"),
     Kind.ASKED: Title(zh="申请", en="asked"),
