@@ -9,9 +9,9 @@ from httpx2 import Response
 
 from services.desk.access import Role, Viewer
 from services.desk.acting.acts import ACTS
-from services.messaging.records.decisions import About, Decision
+from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.ledger import Kind, Request
-from tests.unit.acting_world import ActingWorld, hidden
+from tests.unit.acting_world import KEY, ActingWorld, hidden
 from tests.unit.cases import accepted, completed, node_started
 
 WORKS = Viewer("works-01", Role.UNIT, "works", "zh")
@@ -182,6 +182,19 @@ def test_while_the_keeper_is_away_the_page_says_that_it_is_being_recorded(world:
     assert len(world.of_kind(Kind.REPLIED)) == 1 and world.stored_texts() == ["已办"]
 
 
+def test_the_text_of_a_decision_that_is_refused_after_the_wait_does_not_stay(late: ActingWorld) -> None:
+    browser = Browser(late, CENTRE)
+    form = browser.open("decide-late-entry")
+    late.keeper_works = False
+    replied = Request("first", Kind.REPLIED, "cli", subject_of_p(), "works", body={"by": "窗口2"})
+    late.send(replied, 0)  # it comes first, and the desk cannot know
+    where = browser.send("decide-late-entry", form=form, decision="accept", text="情况属实").headers["location"]
+    assert where.startswith("/recording/") and late.stored_texts() == ["情况属实"]
+    late.keep()
+    assert late.stored_texts() == [None] and not late.of_kind(Kind.DECIDED)
+    assert "未予登记" in browser.client.get(where).text
+
+
 # ---- what was not seen -----------------------------------------------------------------------------------
 def test_a_decision_on_what_has_changed_is_refused_with_what_changed(late: ActingWorld) -> None:
     browser = Browser(late, CENTRE)
@@ -240,6 +253,11 @@ def test_what_is_no_form_of_ours_is_not_recorded(done: ActingWorld, name: str, v
     form = Browser(done, CENTRE).open("decide-late-entry")
     answer = Browser(done, CENTRE).send("decide-late-entry", form=form | {name: value}, decision="accept")
     assert answer.status_code == 400 and not done.of_kind(Kind.DECIDED)
+
+
+def subject_of_p() -> str:
+    """What records about the case have as their subject."""
+    return Matter("P", KEY, 1).subject
 
 
 # ---- who may ---------------------------------------------------------------------------------------------
