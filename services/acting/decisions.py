@@ -4,9 +4,13 @@ It knows no broker, no terminal and no page.
 """
 
 from collections.abc import Collection
+from datetime import date
+from typing import NamedTuple
 
 from services.acting.matters import Shown
 from services.acting.refused import ActRefused
+from services.catalog.words.assignments import ASSIGNED_FOR
+from services.catalog.words.unit_names import unit_title
 from services.domain.intake.facts import FactType, case_key
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
@@ -101,25 +105,59 @@ def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str)
     return Decision(earlier.matter, earlier.about, earlier.decision, by, again=number)
 
 
-def on_assignment(shown: Shown, unit: str, by: str, plan: Plan) -> Decision:
+class Assignment(NamedTuple):
+    """What a unit is to do (交办)."""
+
+    unit: str
+    why: str
+    """A code of `ASSIGNED_FOR`."""
+    until: date
+    """The last day on which it is to answer."""
+
+
+def on_assignment(shown: Shown, assignment: Assignment, by: str, plan: Plan) -> Decision:
     """Let a unit answer for a case (交办), beside the one that holds it. ActRefused where the plan has no such unit."""
+    unit, why, until = assignment
     if unit not in plan.units:
         raise ActRefused("请在列表中选择单位", "choose a unit of the list", "to")
-    return Decision(shown.matter, About.ASSIGNMENT, "assigned", by, to=unit)
+    if why not in ASSIGNED_FOR:
+        raise ActRefused("请在列表中选择交办原因", "choose a reason of the list", "why")
+    return Decision(shown.matter, About.ASSIGNMENT, "assigned", by, to=unit, why=why, until=until.isoformat())
 
 
-def on_circular(record: LedgerRecord, issues: bool, by: str) -> Decision:
-    """Issue a 通报 that was proposed, or do not. ActRefused where the record proposes none."""
-    number = record.number
+def on_circular(record: LedgerRecord, units: Collection[str], by: str, plan: Plan) -> Decision:
+    """Issue a 通报 that was proposed to these units; to none: do not issue it. ActRefused where the record proposes
+    none, the plan has no such unit, or the unit that it is about is not among them."""
+    number, step = record.number, _proposal(record)
+    if step is None:
+        raise ActRefused(f"第{number}号记录没有提出通报建议", f"record {number} proposes no circular")
+    if not set(units) <= set(plan.units):
+        raise ActRefused("请在列表中选择单位", "choose units of the list", "units")
+    if units and step.unit in plan.units and step.unit not in units:
+        named = unit_title(step.unit, plan)
+        raise ActRefused(
+            f"通报须发给承办单位{named.zh}", f"a circular goes to the unit that it is about, too: {named.en}", "units"
+        )
+    owner, _, subject = step.key.case.partition(" ")
+    matter = Matter(step.key.kpi, case_key(owner, subject), step.key.cycle)
+    ordered = tuple(unit for unit in plan.units if unit in units)
+    return Decision(matter, About.CIRCULAR, "issued" if units else "not_issued", by, step=number, units=ordered)
+
+
+def _proposal(record: LedgerRecord) -> RecordedStep | None:
     try:
         step = RecordedStep.read(record.request) if record.request.kind is Kind.STEP else None
     except Unreadable:
-        step = None
-    if step is None or step.step is not SupervisionStep.CIRCULAR:
-        raise ActRefused(f"第{number}号记录没有提出通报建议", f"record {number} proposes no circular")
-    owner, _, subject = step.key.case.partition(" ")
-    matter = Matter(step.key.kpi, case_key(owner, subject), step.key.cycle)
-    return Decision(matter, About.CIRCULAR, "issued" if issues else "not_issued", by, step=number)
+        return None
+    return step if step is not None and step.step is SupervisionStep.CIRCULAR else None
+
+
+def units_concerned(step: RecordedStep, plan: Plan) -> tuple[str, ...]:
+    """各有关单位, to whom a 通报 is issued unless the operations centre chooses others: the unit that has the case, and
+    those that the plan names for the promise, as lead or as responsible. In the order of the plan."""
+    promise = next((each for each in plan.promises if each.key == step.key.kpi), None)
+    named = {step.unit} if promise is None else {step.unit, *promise.lead, *promise.responsible}
+    return tuple(unit for unit in plan.units if unit in named)
 
 
 def may_decide(units: Collection[str], concerned: Collection[str]) -> None:

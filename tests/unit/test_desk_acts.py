@@ -132,7 +132,7 @@ def test_a_late_entry_is_confirmed(late: ActingWorld) -> None:
 def test_a_unit_to_which_a_case_is_assigned_may_answer(world: ActingWorld) -> None:
     helpers = Browser(world, Viewer("helpers-01", Role.UNIT, "helpers"))
     assert helpers.client.get(world.act("reply")).status_code == 404
-    Browser(world, CENTRE).send("assign", to="helpers")
+    Browser(world, CENTRE).send("assign", to="helpers", why="help", until="2021-09-28")
     helpers.send("reply", text="已协调")
     assert [each.request.unit for each in world.of_kind(Kind.REPLIED)] == ["helpers"]
 
@@ -274,7 +274,7 @@ def test_nobody_else_acts(done: ActingWorld, viewer: Viewer | None) -> None:
 
 def test_a_decider_who_belongs_to_the_unit_that_was_assigned_decides_nothing(world: ActingWorld) -> None:
     Browser(world, WORKS).send("extension", amount="3", unit="working_days")
-    Browser(world, CENTRE).send("assign", to="helpers")
+    Browser(world, CENTRE).send("assign", to="helpers", why="help", until="2021-09-28")
     answer = world.client(Viewer("c-3", Role.OPERATIONS, "helpers")).get(world.act("decide-extension"))
     assert answer.status_code == 404
 

@@ -70,6 +70,13 @@ ISSUED: Final = Title(zh="已印发", en="issued")
 NOT_ISSUED: Final = Title(zh="不予通报", en="not issued")
 ISSUE: Final = Title(zh="印发通报", en="Issue it")
 LEAVE: Final = Title(zh="不予通报", en="Do not issue it")
+ISSUED_TO: Final = Title(zh="发送单位", en="Issued to")
+ISSUED_TO_HINT: Final = Title(
+    zh="印发后，所选单位可以查看全文并收到通知。已选：承办单位，方案为该承诺列明的牵头单位、责任单位。不予通报时，此项不起作用。",
+    en="Once it is issued, these units read it and get a notice. Chosen are the unit that has the case and those that "
+    "the plan names for the promise. It does not matter where nothing is issued.",
+)
+OTHER_UNITS: Final = Title(zh="其他单位", en="Other units")
 DECIDE: Final = Title(zh="作出决定", en="Decide")
 WORKING_DAYS: Final = Title(zh="亮红牌后工作日数", en="Working days since the red card")
 ERASE_HINT: Final = Title(

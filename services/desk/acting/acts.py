@@ -8,9 +8,10 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from services.acting import statements
-from services.acting.decisions import on_assignment, on_extension, on_late_entry, on_reason
+from services.acting.decisions import Assignment, on_assignment, on_extension, on_late_entry, on_reason
 from services.acting.refused import ActRefused
 from services.acting.statements import Speaker, day_of, limit_of, takes_reasons
+from services.catalog.words.assignments import ASSIGNED_FOR, OTHER
 from services.catalog.words.names import names_for
 from services.desk.access import Access, Viewer
 from services.desk.acting.fields import Choice, Field, Filled
@@ -174,10 +175,7 @@ def _acknowledged(situation: Situation, viewer: Viewer, filled: Filled) -> State
 
 
 def _replied(situation: Situation, viewer: Viewer, filled: Filled) -> Statement:
-    until = day_of(filled["until"]) if filled["until"] else None
-    today = situation.judge.law.zone.day(situation.now)
-    if until is not None and not today <= until.toordinal() <= today + _LATEST_PROMISED:
-        raise ActRefused("请填今天或以后一年内的日期", "write today or a day within a year", "until")
+    until = _coming_day(situation, filled["until"]) if filled["until"] else None
     if until is None and not filled[TEXT]:
         raise ActRefused("请填办理情况，或预计办结日期", "write what is done, or by which day it will be", TEXT)
     return statements.reply(situation.shown, _speaker(viewer), until)
@@ -215,16 +213,36 @@ def _extension_decided(situation: Situation, viewer: Viewer, filled: Filled) -> 
 
 
 def _assigned(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:
-    return on_assignment(situation.shown, filled["to"], viewer.account, situation.judge.plan)
+    if filled["why"] == OTHER and not filled[TEXT]:
+        raise ActRefused("请写明交办原因", "write why", TEXT)
+    assignment = Assignment(filled["to"], filled["why"], _coming_day(situation, filled["until"]))
+    return on_assignment(situation.shown, assignment, viewer.account, situation.judge.plan)
+
+
+def _coming_day(situation: Situation, written: str) -> date:
+    """Today or a later day. Raises ActRefused."""
+    day = day_of(written)
+    today = situation.judge.law.zone.day(situation.now)
+    if not today <= day.toordinal() <= today + _LATEST_PROMISED:
+        raise ActRefused("请填今天或以后一年内的日期", "write today or a day within a year", "until")
+    return day
 
 
 # ---- the acts --------------------------------------------------------------------------------------------
+_CHOOSE: Final = Choice("", Title(zh="（请选择）", en="(choose)"))
+_ASSIGNED_FOR: Final = Field(
+    "why",
+    Title(zh="交办原因", en="Why"),
+    "select",
+    choices=(_CHOOSE, *(Choice(code, name) for code, name in ASSIGNED_FOR.items())),
+)
+
+
 def _units(situation: Situation) -> Field:
     plan = situation.judge.plan
     choices = tuple(Choice(id, unit.title) for id, unit in plan.units.items() if unit.effective_to is None)
-    start = Choice("", Title(zh="（请选择）", en="(choose)"))
     return Field(
-        "to", Title(zh="交由哪个单位办理", en="Which unit is to answer"), "select", None, True, (start, *choices)
+        "to", Title(zh="交由哪个单位办理", en="Which unit is to answer"), "select", None, True, (_CHOOSE, *choices)
     )
 
 
@@ -354,12 +372,18 @@ ACTS: Final = (
         "assign",
         Title(zh="交办", en="Assign"),
         Title(
-            zh="所选单位可以查看该办件并签收、回告，原承办单位仍可签收、回告。",
-            en="The unit that you choose may see the case and answer; the unit that has it still may, too.",
+            zh="所选单位可以查看该办件并签收、回告，原承办单位仍可签收、回告。交办通知写明经办账号、交办原因和回告期限。",
+            en="The unit that you choose may see the case and answer; the unit that has it still may, too. It gets a "
+            "notice that says who assigns it, why, and by when it is to answer.",
         ),
         Title(zh="交办", en="Assign"),
         Access.DECIDE,
-        lambda situation: (_units(situation), _text(_REMARK)),
+        lambda situation: (
+            _units(situation),
+            _ASSIGNED_FOR,
+            Field("until", Title(zh="回告期限", en="To be answered by"), "day"),
+            _text(_REMARK),
+        ),
         _nothing_to_assign,
         _assigned,
     ),

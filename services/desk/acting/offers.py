@@ -79,7 +79,7 @@ def why_not_theirs(act: Act, situation: Situation, viewer: Viewer) -> Title | No
     if act.decides:
         return OWN_UNIT if viewer.unit and viewer.unit in situation.concerned else None
     units, now = situation.judge.law.units, situation.now
-    continued = frozenset(units.at(unit, now) for unit in situation.answering)
+    continued = frozenset(units.at(unit, now) for unit in situation.answering | situation.assigned)
     try:
         may_answer(situation.shown, viewer.unit, situation.assigned | continued)
     except ActRefused as refused:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from services.catalog.words.assignments import assigned_for
 from services.catalog.words.names import NameBook
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, SupervisionStep, Title
@@ -84,13 +85,12 @@ def _decided(body: Mapping[str, Any]) -> Title:
 
 
 def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
-    until, code, to = body.get("until"), body.get("reason"), body.get("to")
+    until, code = body.get("until"), body.get("reason")
+    yield from _units_named(body, plan)
     if isinstance(until, str):
         yield Title(zh=f"至{until}", en=f"until {until}")
     if isinstance(code, str):
         yield NameBook(plan).reason(code)
-    if isinstance(to, str):
-        yield unit_title(to, plan)
     limit = body.get("limit") or _granted(body)
     if isinstance(limit, dict):
         yield limit_words(limit)
@@ -98,6 +98,17 @@ def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
         yield Title(
             zh=f"{reason.get('detail')}；{reason.get('remedy')}", en=f"{reason.get('detail')}: {reason.get('remedy')}"
         )
+
+
+def _units_named(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
+    """To whom a case is assigned, and why; to whom a 通报 is issued."""
+    to, why = body.get("to"), assigned_for(str(body.get("why", "")))
+    if isinstance(to, str):
+        yield unit_title(to, plan)
+    if why is not None:
+        yield why
+    if isinstance(units := body.get("units"), list):
+        yield from (unit_title(str(unit), plan) for unit in units)
 
 
 def _granted(body: Mapping[str, Any]) -> object:

@@ -35,11 +35,13 @@ from services.ledger.writer import NotRecorded
 from services.messaging.records.ledger import LedgerRecord, RequestInvalid
 
 PAGES: Final = Pages()
+MOST_FIELDS: Final = 500
+"""Of a form: one that chooses units has a field for each."""
 
 
 async def posted_form(request: Request) -> dict[str, str]:
     """The fields of a form as text. Files that somebody sends are passed over."""
-    form = await request.form(max_files=0, max_fields=50)
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 

@@ -12,6 +12,7 @@ from services.catalog.words.phrases import limit_words
 from services.catalog.words.supervision import ORDER_STATES
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import SIGNS, state_name, unit_of_measure, window_names
+from services.desk.acting.assigned import AssignmentState
 from services.desk.asking import Asked
 from services.desk.pages import reading_words
 from services.desk.pages.sparkline import day_text, sparkline
@@ -28,6 +29,13 @@ from services.explanation.phrases import clock
 from services.figures.shown import NOTHING, shown
 
 _COLOURS: Final = {State.MISSED: "red", State.AT_RISK: "yellow", State.MET: "green"}
+_ASSIGNMENTS: Final = {
+    AssignmentState.OPEN: ("●", "yellow"),
+    AssignmentState.ACKNOWLEDGED: ("●", "yellow"),
+    AssignmentState.OVERDUE: ("■", "red"),
+    AssignmentState.ANSWERED: ("✓", "green"),
+    AssignmentState.CLOSED: ("✓", "soft"),
+}
 _HOUR_US: Final = 60 * MINUTE_US
 _DAY_US: Final = 24 * _HOUR_US
 
@@ -158,6 +166,11 @@ class SaidOf:
     def reason(self, code: str) -> str:
         """Why a card was cleared."""
         return self.say(CARD_REASONS[code]) if code in CARD_REASONS else code
+
+    def assignment(self, state: AssignmentState) -> Tag:
+        """The state of an assignment."""
+        sign, colour = _ASSIGNMENTS[state]
+        return Tag(sign, self.say(reading_words.ASSIGNMENT_STATES[state]), colour)
 
     def order(self, state: OrderState) -> str:
         """The state of a written order."""

@@ -6,7 +6,10 @@ module alone knows the fields of their bodies.
 - `decided`: `about`, `decision`; `type` and `data` of the event that follows from it. No event follows from the refusal
   of an extension. `withdraws`: the number of a decision.
   `again`: the number of a decision that was not in force, and whose event is sent again.
-  Of an assignment `to`, the unit; of a 通报 `step`, the number of the step by which it was proposed. No event follows.
+  Of an assignment `to`, the unit, `why`, a code of `ASSIGNED_FOR` (`services/catalog/words/assignments.py`), and
+  `until`, the last day on which it is to answer; records of older versions have neither. Of a 通报 `step`, the number
+  of the step by which it was proposed, and `units`, those to which it is issued; older records name none. No event
+  follows.
 - `acknowledged`: `until`, the last day on which that holds.
 - `asked`: `about`, `reason`, `limit`; `type` and `data`, where it is a reason: that one was given matters to the judge.
 - `replied`: `until`, the day by which the unit says that it will have completed.
@@ -101,19 +104,27 @@ class Decision(NamedTuple):
     """Of the decision that this one repeats, and whose event is sent again."""
     to: str = ""
     """Of an assignment: the unit."""
+    why: str = ""
+    """Of an assignment: a code of `ASSIGNED_FOR`."""
+    until: str = ""
+    """Of an assignment: the last day on which the unit is to answer: 2021-10-15."""
     step: int | None = None
     """Of a 通报: number of the record by which it was proposed."""
+    units: tuple[str, ...] = ()
+    """Of a 通报 that is issued: the units that read it (各有关单位)."""
     texts: Mapping[str, str] = {}
     """Name → salted hash of a text that was written to it."""
 
     def request(self, id: str, writer: str, seen: int) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
-        named = {"about": self.about.value, "decision": self.decision, "by": self.by, "role": OPERATIONS_CENTRE}
-        body = {**self.matter.checked().fields(), **named}
+        said = {"about": self.about.value, "decision": self.decision, "by": self.by, "role": OPERATIONS_CENTRE}
+        body: dict[str, Any] = {**self.matter.checked().fields(), **said}
         if self.type:
             body |= {"type": self.type, "data": dict(self.data)}
-        more = {"withdraws": self.withdraws, "again": self.again, "to": self.to or None, "step": self.step}
-        body |= {name: value for name, value in more.items() if value is not None}
+        named = {"to": self.to, "why": self.why, "until": self.until, "units": list(self.units)}
+        body |= {name: value for name, value in named.items() if value}
+        numbers = {"withdraws": self.withdraws, "again": self.again, "step": self.step}
+        body |= {name: value for name, value in numbers.items() if value is not None}
         of_one = (("withdrawn", self.withdraws), ("circular", self.step))
         claims = tuple(f"{what}/{number}" for what, number in of_one if number is not None)
         subject = self.matter.subject
@@ -136,7 +147,10 @@ class Decision(NamedTuple):
             data=_data(body),
             withdraws=_number(body, "withdraws"),
             to=text(body, "to", ""),
+            why=text(body, "why", ""),
+            until=text(body, "until", ""),
             step=_number(body, "step"),
+            units=units_of(body),
             texts=record.request.texts,
         )
 
@@ -158,6 +172,14 @@ class Statement(NamedTuple):
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
         body = {**self.matter.checked().fields(), "by": self.by, "role": UNIT, **self.more}
         return Request(id, self.kind, writer, self.matter.subject, self.unit, body=body, texts=self.texts)
+
+
+def units_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The units to which a 通报 is issued, by the body of its decision. Raises Unreadable."""
+    units = body.get("units", [])
+    if type(units) is not list or not all(type(one) is str for one in units):
+        raise Unreadable("its field units is no list of texts")
+    return tuple(units)
 
 
 def _number(body: Mapping[str, Any], name: str) -> int | None:
