@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import NamedTuple
 
-from services.acting.matters import Shown
+from services.acting.matters import Shown, promise_words
 from services.acting.refused import ActRefused
 from services.catalog.words.assignments import ASSIGNED_FOR
 from services.catalog.words.unit_names import unit_title
@@ -16,6 +16,7 @@ from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import CasePromise, Plan, Strength, SupervisionStep, id_of
 from services.domain.time.limits import Limit
+from services.explanation.words import outcome_word
 from services.messaging.records.decisions import About, Decision, Matter, event_of, sent_again_by, struck_out
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
@@ -26,26 +27,29 @@ JUSTIFIED = FactType.CASE_JUSTIFIED.event_type
 EXTENDED = FactType.CASE_EXTENDED.event_type
 
 
-def on_late_entry(shown: Shown, accepts: bool, by: str) -> Decision:
+def on_late_entry(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
     """Confirm a late entry, or reject it. ActRefused where there is none, and none was ever decided on."""
     decided = [fact for fact in shown.facts if fact.type == FactType.CASE_CONFIRMED]
     if shown.judgement.outcome is not Outcome.LATE_ENTRY and not decided:
+        named = promise_words(shown.matter.kpi, judge)
+        word = outcome_word(shown.judgement.outcome, judge.kinds[shown.matter.kpi].promise)
         raise ActRefused(
-            f"该办件在承诺{shown.matter.kpi}下没有待认定的逾期补录",
-            f"{shown.matter.kpi} has no late entry in this case: the verdict is {shown.judgement.outcome}",
+            f"该办件在承诺{named.zh}下没有待认定的逾期补录：判定为{word.zh}",
+            f"the promise {named.en} has no late entry in this case: the verdict is {word.en}",
         )
-    word = "accepted" if accepts else "rejected"
-    data = {"kpi": id_of(shown.matter.kpi), "decision": word, **shown.about()}
-    return Decision(shown.matter, About.LATE_ENTRY, word, by, CONFIRMED, data)
+    answer = "accepted" if accepts else "rejected"
+    data = {"kpi": id_of(shown.matter.kpi), "decision": answer, **shown.about()}
+    return Decision(shown.matter, About.LATE_ENTRY, answer, by, CONFIRMED, data)
 
 
 def on_reason(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
     """Accept a reason for a miss, or reject it. ActRefused where the promise knows none."""
     promise = judge.kinds[shown.matter.kpi].promise
     if not isinstance(promise, CasePromise) or promise.strength is not Strength.SOFT:
+        named = promise_words(shown.matter.kpi, judge)
         raise ActRefused(
-            f"承诺{shown.matter.kpi}不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
-            f"{shown.matter.kpi} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
+            f"承诺{named.zh}不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
+            f"the promise {named.en} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
         )
     word = "accepted" if accepts else "rejected"
     data = {"kpi": promise.id, "decision": word, **shown.about()}
@@ -98,7 +102,7 @@ def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str)
     is_refused = outcome is not None and outcome.request.kind is Kind.NOT_IN_FORCE
     if not is_refused or sent_again_by(record) is not None or not _has_event(record):
         raise ActRefused(
-            f"第{number}号记录不是被网关拒收的决定：没有可以重新送达的",
+            f"第{number}号记录不是未生效的决定：没有可以重新送达的",
             f"record {number} is no decision that the gateway has refused: nothing is sent again",
         )
     earlier = Decision.read(record)
@@ -158,17 +162,6 @@ def units_concerned(step: RecordedStep, plan: Plan) -> tuple[str, ...]:
     promise = next((each for each in plan.promises if each.key == step.key.kpi), None)
     named = {step.unit} if promise is None else {step.unit, *promise.lead, *promise.responsible}
     return tuple(unit for unit in plan.units if unit in named)
-
-
-def may_decide(units: Collection[str], concerned: Collection[str]) -> None:
-    """ActRefused where a decider belongs to a unit that a decision concerns (回避)."""
-    own = sorted(set(units) & set(concerned))
-    if own:
-        named = ", ".join(own)
-        raise ActRefused(
-            "您的账号属于有关单位，不能就本单位的事项作出决定：请由其他人员决定",
-            f"your account belongs to {named}: nobody decides for their own unit; let somebody else decide",
-        )
 
 
 def _has_event(record: LedgerRecord) -> bool:

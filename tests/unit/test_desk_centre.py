@@ -275,7 +275,7 @@ def test_a_late_entry_is_confirmed_by_desk_and_command_line_alike(tmp_path: Path
     assert one is not None
     Browser(world, CENTRE).send("decide-late-entry", decision="reject")
     (decided,) = world.of_kind(Kind.DECIDED)
-    rejected = on_late_entry(one.situation.shown, False, "centre-01")
+    rejected = on_late_entry(one.situation.shown, False, "centre-01", one.situation.judge)
     assert content(decided.request) == content(rejected.request("id", "cli", decided.request.seen or 0))
 
 

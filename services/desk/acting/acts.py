@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from services.acting import statements
 from services.acting.decisions import Assignment, on_assignment, on_extension, on_late_entry, on_reason
 from services.acting.refused import ActRefused
-from services.acting.statements import Speaker, day_of, limit_of, takes_reasons
+from services.acting.statements import Speaker, day_of, takes_reasons
 from services.catalog.words.assignments import ASSIGNED_FOR, OTHER
 from services.catalog.words.names import names_for
 from services.desk.access import Access, Viewer
@@ -61,9 +61,8 @@ def _text(label: Title, hint: Title | None = None, *, required: bool = False) ->
 
 
 _NO_PERSONS: Final = Title(
-    zh="可不填。不写姓名、身份证号、电话。运行中心可以删除这段文字，删除会留下记录。",
-    en="May be left empty. No names of people, no identity or phone numbers. The operations centre can erase it; that "
-    "is recorded.",
+    zh="不写姓名、身份证号、电话。运行中心可以删除这段文字，删除会留下记录。",
+    en="No names of people, no identity or phone numbers. The operations centre can erase it; that is recorded.",
 )
 _REMARK: Final = Title(zh="说明", en="Remark")
 
@@ -193,9 +192,18 @@ def _extension_asked(situation: Situation, viewer: Viewer, filled: Filled) -> St
 
 
 def _limit(filled: Filled) -> Limit:
-    limit = limit_of(f"{filled['amount']} {filled['unit']}", "amount")
-    if limit.amount == 0:
-        raise ActRefused("请填大于0的数字", "write a number above 0", "amount")
+    """Raises ActRefused."""
+    amount = filled["amount"]
+    try:
+        limit = Limit(
+            amount=int(amount) if amount.isascii() and amount.isdecimal() else 0, unit=LimitUnit(filled["unit"])
+        )
+    except ValueError:  # longer than a century
+        limit = None
+    if limit is None or limit.amount == 0:
+        raise ActRefused(
+            "请填大于0的整数，延长时间不超过100年", "write a number above 0, of no more than a century", "amount"
+        )
     return limit
 
 
@@ -204,7 +212,7 @@ def _reason_decided(situation: Situation, viewer: Viewer, filled: Filled) -> Dec
 
 
 def _late_entry_decided(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:
-    return on_late_entry(situation.shown, filled["decision"] == "accept", viewer.account)
+    return on_late_entry(situation.shown, filled["decision"] == "accept", viewer.account, situation.judge)
 
 
 def _extension_decided(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:

@@ -81,7 +81,7 @@ def why_not_theirs(act: Act, situation: Situation, viewer: Viewer) -> Title | No
     units, now = situation.judge.law.units, situation.now
     continued = frozenset(units.at(unit, now) for unit in situation.answering | situation.assigned)
     try:
-        may_answer(situation.shown, viewer.unit, situation.assigned | continued)
+        may_answer(situation.shown, viewer.unit, situation.judge.plan, situation.assigned | continued)
     except ActRefused as refused:
         return refused.text
     return None

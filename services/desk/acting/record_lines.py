@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from services.catalog.words.assignments import assigned_for
 from services.catalog.words.names import NameBook
+from services.catalog.words.refusals import REFUSALS
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, SupervisionStep, Title
 from services.messaging.records.decisions import About
@@ -95,9 +96,13 @@ def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
     if isinstance(limit, dict):
         yield limit_words(limit)
     for reason in body.get("reasons", []):
-        yield Title(
-            zh=f"{reason.get('detail')}；{reason.get('remedy')}", en=f"{reason.get('detail')}: {reason.get('remedy')}"
-        )
+        yield _refusal_words(reason)
+
+
+def _refusal_words(reason: Mapping[str, Any]) -> Title:
+    """Why the gateway refuses an event: in English its own sentence."""
+    known = REFUSALS.get(str(reason.get("reason")), Title(zh="其他原因", en=""))
+    return Title(zh=known.zh, en=f"{reason.get('detail')}: {reason.get('remedy')}")
 
 
 def _units_named(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
@@ -140,7 +145,7 @@ _WORDS: Final = {
     Kind.STEP: Title(zh="督办", en="step of supervision"),
     Kind.DECIDED: Title(zh="决定", en="decided"),
     Kind.IN_FORCE: Title(zh="决定生效", en="the decision is in force"),
-    Kind.NOT_IN_FORCE: Title(zh="决定未生效：网关拒收", en="the decision is not in force: the gateway refuses it"),
+    Kind.NOT_IN_FORCE: Title(zh="决定未生效：系统未接收", en="the decision is not in force: the gateway refuses it"),
 }
 _ASKED: Final[Mapping[str, Title]] = {
     About.REASON: Title(zh="说明理由", en="gave a reason"),

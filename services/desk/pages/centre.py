@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Response
 
 from services.acting.decisions import on_circular, units_concerned
 from services.acting.refused import ActRefused
+from services.catalog.words.source_names import source_title
 from services.catalog.words.unit_names import unit_title
 from services.desk.access import About, Access, may
 from services.desk.acting.addresses import MatterAddress
@@ -28,6 +29,7 @@ from services.desk.pages.acts import (
     repeated_words,
     waiting_path,
 )
+from services.desk.reading.case_seen import token_of
 from services.desk.refusal import NotFound
 from services.desk.routes import LISTED, Pages
 from services.domain.intake.facts import case_key
@@ -165,6 +167,19 @@ def circular(ask: Ask, number: str) -> Response:
     return _circular_page(ask, 200)
 
 
+def _case_of(circular: Circular, ask: Asked) -> dict[str, object]:
+    """The case of a 通报 as people call it."""
+    owner, _, number = circular.step.key.case.partition(" ")
+    found = next(iter(ask.desk.casebook.find(circular.step.key.case)), None)
+    item = None if found is None else ask.desk.plan.service_items.get(found.service_item)
+    return {
+        "number": number,
+        "business": None if item is None else item.title,
+        "source": source_title(owner, ask.desk.plan),
+        "case": f"/cases/{token_of(case_key(owner, number))}",
+    }
+
+
 def _current_units(plan: Plan) -> list[str]:
     return [id for id, unit in plan.units.items() if unit.effective_to is None]
 
@@ -193,6 +208,7 @@ def _circular_page(
         why=why,
         about=ask.about,
         concerned=concerned,
+        **_case_of(found, ask),
         others=[unit for unit in _current_units(plan) if unit not in concerned],
         chosen=concerned if chosen is None else chosen,
         lines=list(lines_of_records(records.records, ask.desk.plan, ask.desk.texts.text)),

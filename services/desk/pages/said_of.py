@@ -9,6 +9,7 @@ from markupsafe import Markup
 from services.catalog.words.card_reasons import CARD_REASONS
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
+from services.catalog.words.source_names import source_title
 from services.catalog.words.supervision import ORDER_STATES
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import SIGNS, state_name, unit_of_measure, window_names
@@ -139,6 +140,10 @@ class SaidOf:
     def unit(self, id: str) -> str:
         """The name of a unit; of the row about all of them 全区."""
         return self.say(reading_words.WHOLE_DISTRICT) if id == ALL else self.say(unit_title(id, self._plan))
+
+    def source(self, id: str) -> str:
+        """The name of a source."""
+        return self.say(source_title(id, self._plan))
 
     def units(self, ids: Iterable[str]) -> str:
         """Several units."""
