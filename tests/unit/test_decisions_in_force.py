@@ -288,7 +288,7 @@ def test_what_is_no_late_entry_cannot_be_confirmed() -> None:
         on_late_entry(Centre([START]).shown(), True, BY, JUDGE)
     with pytest.raises(ActRefused, match="says nothing of the case “W-1”; what does: “A” \\(P\\)"):
         Centre([START]).shown("Q")
-    with pytest.raises(ActRefused, match="--cycle with one of: 1"):
+    with pytest.raises(ActRefused, match="--cycle which request of the case “W-1” is meant: request 1"):
         Centre([START]).shown("P", "2")
 
 

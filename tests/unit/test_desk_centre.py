@@ -21,7 +21,7 @@ from services.domain.time.limits import Limit, LimitUnit
 from services.ledger.writer import LedgerAway, RequestSender
 from services.messaging.codec import canonical
 from services.messaging.reader import BrokerUnavailable
-from services.messaging.records.decisions import Matter
+from services.messaging.records.decisions import Matter, Statement
 from services.messaging.records.ledger import Kind, LedgerRecord, Request, RequestInvalid, subject_of_case
 from services.messaging.records.steps import CardKey, RecordedStep
 from services.messaging.records.verdicts import verdict_record
@@ -192,6 +192,32 @@ def test_a_text_is_erased_and_the_record_of_it_stays(world: ActingWorld) -> None
     assert world.stored_texts() == [None]
     assert "文字已删除" in world.client(WORKS).get(world.act("reply")).text
     assert Browser(world, WORKS).world.of_kind(Kind.REPLIED) == [replied]
+
+
+@pytest.mark.parametrize(
+    ("unit", "may_erase"),
+    [("works", False), ("helpers", False), ("bureau", False), ("seals", True), ("", True)],
+    ids=["unit of the case", "who wrote it", "lead", "another unit", "no unit"],
+)
+def test_nobody_erases_a_text_that_concerns_their_own_unit(world: ActingWorld, unit: str, may_erase: bool) -> None:
+    """The text is that of `helpers`, who answered for the case once; the case is that of `works` under a promise that
+    `bureau` leads."""
+    text = world.texts.keep("张三已到现场", "helpers")
+    reply = Statement(Kind.REPLIED, Matter("P", KEY, 1), "helpers", "helpers-01", texts={"text": text})
+    path = f"/texts/{world.record(reply.request('reply', 'cli')).number}/erase"
+    form = hidden(world.client(CENTRE).get(path))
+    client = world.client(Viewer("eraser", Role.OPERATIONS, unit))
+    assert client.get(path).status_code == (200 if may_erase else 404)
+    assert client.post(path, data=form).status_code == (303 if may_erase else 404)
+    assert world.stored_texts() == ([None] if may_erase else ["张三已到现场"])
+    assert len(world.of_kind(Kind.ERASED)) == may_erase
+
+
+def test_a_text_that_there_is_not_looks_like_that_of_ones_own_unit(world: ActingWorld) -> None:
+    acknowledged = Statement(Kind.ACKNOWLEDGED, Matter("P", KEY, 1), "works", "works-01").request("a", "cli")
+    number = world.record(acknowledged).number
+    for path in (f"/texts/{number}/erase", "/texts/99/erase", "/texts/x/erase", "/texts/٢/erase"):
+        assert world.client(CENTRE).get(path).status_code == 404
 
 
 def test_while_kafka_is_away_a_request_waits_no_longer_than_it_says() -> None:

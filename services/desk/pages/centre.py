@@ -311,15 +311,16 @@ def _record_of(request: Request) -> LedgerRecord | None:
 
 
 def about_text(request: Request) -> About | None:
-    """Whose business the text of a record is."""
+    """Whose business the text of a record is: of the units of the case, of who wrote it, and of the leads of the
+    promise that it is about."""
     desk: Desk = request.app.state.desk
     record = _record_of(request)
     matter = None if record is None else _matter_of(record)
     if record is None or matter is None or not record.request.texts:
         return None
     of_case = desk.reading.about_case(matter.case_key, desk.acting.stands.assigned(matter.case_key)) or About()
-    said = desk.reading.about_units([record.request.unit])
-    return of_case._replace(owners=of_case.owners | said.owners)
+    said = desk.reading.about_units([record.request.unit], [matter.kpi])
+    return of_case._replace(owners=of_case.owners | said.owners, leads=of_case.leads | said.leads)
 
 
 @PAGES.get("/texts/{number}/erase", Access.DECIDE, about_text)
