@@ -78,9 +78,11 @@ def on_extension(shown: Shown, grant: Limit | None, by: str) -> Decision:
 
 
 def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
-    """Strike out an earlier decision. ActRefused where the record is none, or has no event."""
+    """Strike out an earlier decision. ActRefused where the record is none, or has no event; an assignment has none, and
+    is taken back all the same."""
     number = record.number
-    if record.request.kind is not Kind.DECIDED or not _has_event(record):
+    is_assignment = record.request.body.get("about") == About.ASSIGNMENT
+    if record.request.kind is not Kind.DECIDED or not (is_assignment or _has_event(record)):
         raise ActRefused(
             f"第{number}号记录不是可以撤销的决定",
             f"record {number} is no decision that has an event: nothing can be withdrawn",
@@ -90,7 +92,7 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
         raise ActRefused(
             f"第{number}号记录本身是撤销：请重新作出决定", f"record {number} is a withdrawal: decide again instead"
         )
-    event_type, data = struck_out(number)
+    event_type, data = ("", {}) if is_assignment else struck_out(number)
     return Decision(earlier.matter, About.WITHDRAWAL, "withdrawn", by, event_type, data, number)
 
 

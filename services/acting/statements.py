@@ -16,9 +16,11 @@ from services.domain.intake.facts import FactType
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import CasePromise, Plan, Strength, id_of
 from services.domain.time.limits import Limit, LimitUnit
-from services.messaging.records.decisions import About, Statement
-from services.messaging.records.ledger import Kind
+from services.messaging.records.decisions import About, Statement, struck_out
+from services.messaging.records.ledger import Kind, LedgerRecord
 
+REQUESTS: Final = (About.REASON, About.EXTENSION)
+"""What a unit asks for."""
 JUSTIFIED = FactType.CASE_JUSTIFIED.event_type
 
 
@@ -81,6 +83,23 @@ def extension_request(shown: Shown, speaker: Speaker, limit: Limit, code: str | 
     """A request for an extension (申请延期). It is none until the operations centre has granted it."""
     more = {"about": About.EXTENSION.value, "limit": limit.model_dump(mode="json"), **_coded(code, judge)}
     return _said(Kind.ASKED, shown, speaker, more)
+
+
+def withdrawal(shown: Shown, speaker: Speaker, request: LedgerRecord, seen: int) -> Statement:
+    """Take back a request on which nobody has decided (撤回申请). ActRefused where the record is none in this matter.
+
+    `seen`: the ledger is known up to this record: the keeper refuses it where a decision came first."""
+    number, body = request.number, request.request.body
+    is_request = request.request.kind is Kind.ASKED and body.get("about") in REQUESTS
+    if not is_request or request.request.subject != shown.matter.subject:
+        raise ActRefused(
+            f"第{number}号记录不是可以撤回的申请", f"record {number} is no request that can be taken back", "of"
+        )
+    more: dict[str, Any] = {"about": About.WITHDRAWAL.value, "withdraws": number}
+    if body.get("type"):
+        type, data = struck_out(number)
+        more |= {"type": type, "data": data}
+    return _said(Kind.ASKED, shown, speaker, more)._replace(seen=seen)
 
 
 def _coded(code: str | None, judge: Judge) -> dict[str, str]:

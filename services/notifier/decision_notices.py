@@ -59,6 +59,9 @@ class DecisionNotices:
         about = record.request.body.get("about")
         if about == About.ASSIGNMENT:
             yield from self._of_assignment(record, Decision.read(record))
+        elif about == About.WITHDRAWAL:
+            withdrawn = f"decision/{Decision.read(record).withdraws}/"
+            self._new = [one for one in self._new if not one.id.startswith(withdrawn)]
         elif about == About.CIRCULAR:
             yield from self._of_circular(record, Decision.read(record))
 

@@ -126,6 +126,7 @@ REFUSALS: dict[str, Callable[[], object]] = {
     "another unit": lambda: statements.may_answer(shown(HARD), "jiangbei-gas", PLAN, ["district-urban-management"]),
     "no reason to give": lambda: statements.justification(shown(HARD), Speaker("", "x"), None, JUDGE),
     "no such reason": lambda: statements.justification(shown(SOFT), Speaker("", "x"), "not-known", JUDGE),
+    "no request": lambda: statements.withdrawal(shown(HARD), Speaker("", "x"), record(STEP), 7),
     "no day": lambda: statements.day_of("no_day"),
     "no limit": lambda: statements.limit_of("no_limit"),
 }

@@ -170,7 +170,8 @@ def ledger_of_a(*more: Request) -> list[LedgerRecord]:
     issued = Decision(matter, DecidedAbout.CIRCULAR, "issued", "centre", step=3, units=(A, LEAD)).request("d", "w", 9)
     task = Decision(matter, DecidedAbout.ASSIGNMENT, "assigned", "centre", to=A, why="late", until="2021-10-29")
     reply = Statement(Kind.REPLIED, matter, A, "a", texts={"text": "0" * 64}).request("e", "w")
-    records = (notice, order, red.request("c", "w", 9), issued, reply, task.request("f", "w", 9), *more)
+    asked = Statement(Kind.ASKED, matter, A, "a", {"about": "extension"}).request("h", "w")
+    records = (notice, order, red.request("c", "w", 9), issued, reply, task.request("f", "w", 9), asked, *more)
     return LedgerWorld(lambda: NOW - 1_000_000).record(*records)
 
 

@@ -59,6 +59,7 @@ NOT_IN_FORCE_HINT: Final = Title(
     zh="系统未接收下列决定，决定尚未生效。排除原因后请重新送达。",
     en="The gateway refuses their events. Once the reason is mended, send them again.",
 )
+SEND_AGAIN: Final = Title(zh="重新送达决定", en="Send decision again:")
 STATE: Final = Title(zh="状态", en="State")
 PRINT: Final = Title(zh="打印稿（A4）", en="To print (A4)")
 CIRCULARS: Final = Title(zh="通报", en="Circulars")

@@ -5,7 +5,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.messaging.records.decisions import About, Decision, Matter
+from services.messaging.records.decisions import About, Decision, Matter, taken_back_by
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
 
@@ -47,6 +47,8 @@ class Assignments:
     """Grows record by record. Not thread-safe."""
 
     def __init__(self) -> None:
+        self._all: dict[int, Assigned] = {}
+        """Number of its record → every assignment that is not withdrawn."""
         self._latest: dict[tuple[str, str], Assigned] = {}
         """(subject, unit) → the latest assignment."""
         self._units: dict[str, frozenset[str]] = {}
@@ -59,24 +61,45 @@ class Assignments:
         request = record.request
         if request.kind in ANSWERS:
             self._answer(record)
-        elif request.kind is Kind.DECIDED and request.body.get("about") == About.ASSIGNMENT:
+        elif request.kind is Kind.DECIDED and request.body.get("about") in (About.ASSIGNMENT, About.WITHDRAWAL):
             with suppress(Unreadable):
-                self._assign(record, Decision.read(record))
+                self._decide(record, Decision.read(record))
+
+    def _decide(self, record: LedgerRecord, decision: Decision) -> None:
+        if decision.about is About.ASSIGNMENT:
+            self._assign(record, decision)
+        elif decision.withdraws in self._all:
+            self._take_back(self._all.pop(decision.withdraws))
 
     def _assign(self, record: LedgerRecord, decision: Decision) -> None:
         if not decision.to:
             return
         subject, key = record.request.subject, decision.matter.case_key
-        self._latest[subject, decision.to] = Assigned(record, decision.matter, decision.to, decision.until)
+        assigned = Assigned(record, decision.matter, decision.to, decision.until)
+        self._all[record.number] = self._latest[subject, decision.to] = assigned
         self._units[key] = self._units.get(key, frozenset()) | {decision.to}
         self._answers.setdefault(subject, {}).pop(decision.to, None)
+
+    def _take_back(self, assigned: Assigned) -> None:
+        """The assignment is withdrawn. An earlier one to the same unit stays."""
+        key = assigned.record.request.subject, assigned.unit
+        before = [one for one in self._all.values() if (one.record.request.subject, one.unit) == key]
+        if before:
+            self._latest[key] = before[-1]
+        else:
+            self._latest.pop(key, None)
+        case = assigned.matter.case_key
+        self._units[case] = frozenset(one.unit for one in self._all.values() if one.matter.case_key == case)
 
     def _answer(self, record: LedgerRecord) -> None:
         answers = self._answers.get(record.request.subject)
         if answers is None:
             return
-        unit = record.request.unit
-        if record.request.kind is not Kind.ACKNOWLEDGED or unit not in answers:
+        unit, withdrawn = record.request.unit, taken_back_by(record)
+        if withdrawn is not None:
+            if unit in answers and answers[unit].number == withdrawn:
+                del answers[unit]
+        elif record.request.kind is not Kind.ACKNOWLEDGED or unit not in answers:
             answers[unit] = record
 
     def units_of(self, case_key: str) -> frozenset[str]:

@@ -65,7 +65,7 @@ def offers_on(situation: Situation, viewer: Viewer, about: About) -> Offers:
     why = {act: act.closed(situation) for act in theirs}
     return Offers(
         tuple(offer(act, situation) for act in theirs if not why[act]),
-        tuple((act, reason) for act, reason in why.items() if reason),
+        tuple((act, reason) for act, reason in why.items() if reason and not act.is_quiet),
         OWN_UNIT if may(viewer, Access.DECIDE) and not theirs else None,
     )
 

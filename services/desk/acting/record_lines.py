@@ -69,12 +69,18 @@ def what_of(record: LedgerRecord) -> Title | None:
     body = record.request.body
     match record.request.kind:
         case Kind.ASKED:
-            return _ASKED.get(str(body.get("about")), _WORDS[Kind.ASKED])
+            return _asked(body)
         case Kind.STEP:
             return _STEPS.get(str(body.get("step")), _WORDS[Kind.STEP])
         case Kind.DECIDED:
             return _decided(body)
     return _WORDS.get(record.request.kind)
+
+
+def _asked(body: Mapping[str, Any]) -> Title:
+    if "withdraws" in body:
+        return Title(zh=f"撤回第{body['withdraws']}号申请", en=f"request {body['withdraws']} is taken back")
+    return _ASKED.get(str(body.get("about")), _WORDS[Kind.ASKED])
 
 
 def _decided(body: Mapping[str, Any]) -> Title:

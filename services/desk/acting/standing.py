@@ -11,7 +11,14 @@ from typing import Final, NamedTuple
 from services.desk.acting.assigned import ANSWERS, Assignments
 from services.domain.plan.plan import SupervisionStep
 from services.ledger.records import LedgerRecords
-from services.messaging.records.decisions import About, Matter, decision_of_outcome, sent_again_by, units_of
+from services.messaging.records.decisions import (
+    About,
+    Matter,
+    decision_of_outcome,
+    sent_again_by,
+    taken_back_by,
+    units_of,
+)
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
 from services.messaging.records.steps import RecordedStep
@@ -80,13 +87,20 @@ class Standing:
         self.assignments.take(record)
         match record.request.kind:
             case Kind.ASKED:
-                self._asked.setdefault(_key(record), record)
+                self._ask(record)
             case Kind.STEP:
                 self._propose(record)
             case Kind.DECIDED:
                 self._decide(record)
             case Kind.IN_FORCE | Kind.NOT_IN_FORCE:
                 self._note_outcome(record)
+
+    def _ask(self, record: LedgerRecord) -> None:
+        number = taken_back_by(record)
+        if number is None:
+            self._asked.setdefault(_key(record), record)
+        else:
+            self._asked = {key: asked for key, asked in self._asked.items() if asked.number != number}
 
     def _propose(self, record: LedgerRecord) -> None:
         try:

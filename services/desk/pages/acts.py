@@ -133,6 +133,8 @@ class _Sending:
                 return self._again(checked, closed)
             if self._act.decides and (changed := what_changed(self._situation, posted)):
                 return self._again(checked, None, changed)
+        if checked.errors and isinstance(before, LedgerRecord):  # what it chose from may be gone since
+            return self._told(before, checked)
         if checked.errors:
             return self._again(checked)
         return self._recorded(checked, sent, posted.seen)

@@ -1,7 +1,7 @@
 """What the operations centre works through: what waits for a decision, 通报 to issue, texts to erase. And what is
 printed: written orders and 通报."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Final, NamedTuple
 
@@ -12,6 +12,7 @@ from services.acting.refused import ActRefused
 from services.catalog.words.source_names import source_title
 from services.catalog.words.unit_names import unit_title
 from services.desk.access import About, Access, may
+from services.desk.acting.acts import SEND_AGAIN
 from services.desk.acting.addresses import MatterAddress
 from services.desk.acting.checking import check
 from services.desk.acting.fields import Choice, Field
@@ -69,14 +70,27 @@ def waiting(ask: Ask, after: Place = None) -> Response:
     every = acting.stands.waiting()
     later = [one for one in every if one.record.number > (after or 0)]
     with acting.stands.now() as standing:
-        refused = list(standing.refused.values())
+        refused = dict(standing.refused)
     return ask.page(
         "acts/waiting.html",
         lines=[line for line in (_line(one, ask) for one in later[:_MOST]) if line is not None],
         count=len(every),
         more=later[_MOST - 1].record.number if len(later) > _MOST else None,
-        refused=list(lines_of_records(refused, plan, None)),
+        refused=list(lines_of_records(refused.values(), plan, None)),
+        again=list(_to_send_again(refused, ask)),
     )
+
+
+def _to_send_again(refused: Mapping[int, LedgerRecord], ask: Asked) -> Iterator[tuple[int, str]]:
+    """Number of a decision that is not in force, and where it is sent again, for who may."""
+    reading, stands = ask.desk.reading, ask.desk.acting.stands
+    for number, outcome in refused.items():
+        matter = _matter_of(outcome)
+        if matter is not None:
+            about = reading.about_case(matter.case_key, stands.assigned(matter.case_key)) or About()
+            leads = about.leads | reading.about_units((), [matter.kpi]).leads
+            if may(ask.viewer, Access.DECIDE, about._replace(leads=leads)):
+                yield number, MatterAddress(matter).act(SEND_AGAIN)
 
 
 def _line(one: Waiting, ask: Asked) -> dict[str, object] | None:
