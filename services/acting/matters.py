@@ -171,14 +171,17 @@ class Named(NamedTuple):
             return of_promise[-1]
         found = {each.cycle: each for each in of_promise}
         if self.cycle not in found:
-            cycles = [cycle_words(each) for each in of_promise]
-            zh, en = "、".join(each.zh for each in cycles), ", ".join(each.en for each in cycles)
-            raise ActUnclear(
-                f"请写明是办件“{self.case}”的哪一次办理：{zh}",
-                f"say with --cycle which request of the case “{self.case}” is meant: {en}",
-                "cycle",
-            )
+            raise self._no_such_request(of_promise)
         return found[self.cycle]
+
+    def _no_such_request(self, matters: Sequence[Shown]) -> ActUnclear:
+        known = [cycle_words(each) for each in matters]
+        zh, en = "、".join(each.zh for each in known), ", ".join(each.en for each in known)
+        return ActUnclear(
+            f"请写明是办件“{self.case}”的哪一次办理：{zh}",
+            f"say with --cycle which request of the case “{self.case}” is meant: {en}",
+            "cycle",
+        )
 
     def _none_of(self, matters: Sequence[Shown], judge: Judge) -> ActRefused:
         meant = promise_words(self.promise, judge)

@@ -9,25 +9,49 @@ from services.messaging.records.decisions import About, decision_of_outcome, sen
 from services.messaging.records.ledger import Kind, LedgerRecord
 
 
+class _Requests:
+    """Grows record by record."""
+
+    def __init__(self) -> None:
+        self.open: dict[About, LedgerRecord] = {}
+        self._answered: dict[int, tuple[About, LedgerRecord]] = {}
+        """Number of a decision → the request that it answered, for a withdrawal."""
+
+    def take(self, record: LedgerRecord) -> None:
+        """The next record."""
+        if record.request.kind is Kind.ASKED:
+            self._ask(record)
+        elif record.request.kind is Kind.DECIDED:
+            self._decide(record)
+
+    def _ask(self, record: LedgerRecord) -> None:
+        number, about = taken_back_by(record), _about(record)
+        if about is not None:
+            self.open[about] = record
+        self.open = {each: request for each, request in self.open.items() if request.number != number}
+
+    def _decide(self, record: LedgerRecord) -> None:
+        about, body = _about(record), record.request.body
+        if body.get("about") == About.WITHDRAWAL:
+            again = self._answered.pop(_number(body.get("withdraws")), None)
+            if again is not None:
+                self.open.setdefault(*again)
+        elif about in self.open and sent_again_by(record) is None:
+            self._answered[record.number] = about, self.open.pop(about)
+
+
 def open_requests(records: Sequence[LedgerRecord]) -> dict[About, LedgerRecord]:
     """About → the latest request of a unit on which nobody has decided, and which is not taken back. A decision that is
     withdrawn leaves its request open."""
-    found: dict[About, LedgerRecord] = {}
-    answered: dict[int, tuple[About, LedgerRecord]] = {}
+    requests = _Requests()
     for record in records:
-        body, kind = record.request.body, record.request.kind
-        about = next((each for each in REQUESTS if each == body.get("about")), None)
-        if about is not None and kind is Kind.ASKED:
-            found[about] = record
-        elif about is not None and kind is Kind.DECIDED and sent_again_by(record) is None and about in found:
-            answered[record.number] = about, found.pop(about)
-        elif (number := taken_back_by(record)) is not None:
-            found = {each: request for each, request in found.items() if request.number != number}
-        elif kind is Kind.DECIDED and body.get("about") == About.WITHDRAWAL:
-            again = answered.pop(_number(body.get("withdraws")), None)
-            if again is not None:
-                found.setdefault(*again)
-    return found
+        requests.take(record)
+    return requests.open
+
+
+def _about(record: LedgerRecord) -> About | None:
+    """What is asked for, or decided on, by a record; None: nothing that a unit asks for."""
+    return next((each for each in REQUESTS if each == record.request.body.get("about")), None)
 
 
 def decisions_to_withdraw(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
