@@ -95,7 +95,7 @@ def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
     until, code = body.get("until"), body.get("reason")
     yield from _units_named(body, plan)
     if isinstance(until, str):
-        yield Title(zh=f"至{until}", en=f"until {until}")
+        yield _until_words(until, body)
     if isinstance(code, str):
         yield NameBook(plan).reason(code)
     limit = body.get("limit") or _granted(body)
@@ -103,6 +103,13 @@ def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
         yield limit_words(limit)
     for reason in body.get("reasons", []):
         yield _refusal_words(reason)
+
+
+def _until_words(until: str, body: Mapping[str, Any]) -> Title:
+    """A day of a record: by which an assignment is to be answered; until which what is said holds."""
+    if body.get("about") == About.ASSIGNMENT:
+        return Title(zh=f"{until}前回告", en=f"to be answered by {until}")
+    return Title(zh=f"至{until}", en=f"until {until}")
 
 
 def _refusal_words(reason: Mapping[str, Any]) -> Title:
