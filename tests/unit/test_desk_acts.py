@@ -195,6 +195,18 @@ def test_the_text_of_a_decision_that_is_refused_after_the_wait_does_not_stay(lat
     assert "未予登记" in browser.client.get(where).text
 
 
+def test_a_form_that_is_sent_again_with_another_text_while_it_is_recorded_keeps_the_first(world: ActingWorld) -> None:
+    browser = Browser(world, WORKS)
+    form = browser.open("reply")
+    world.keeper_works = False
+    for text in ("已办", "另一内容", "已办"):
+        assert browser.send("reply", form=form, text=text).headers["location"].startswith("/recording/")
+    world.keep()
+    assert world.stored_texts() == ["已办"]
+    assert "未予登记" in browser.follow(browser.send("reply", form=form, text="另一内容"))
+    assert world.stored_texts() == ["已办"]
+
+
 # ---- what was not seen -----------------------------------------------------------------------------------
 def test_a_decision_on_what_has_changed_is_refused_with_what_changed(late: ActingWorld) -> None:
     browser = Browser(late, CENTRE)
