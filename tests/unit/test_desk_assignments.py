@@ -66,6 +66,13 @@ def test_the_unit_sees_what_is_assigned_to_it_and_answers(world: ActingWorld) ->
     assert states(world) == ["待签收"], "assigned anew"
 
 
+def test_the_list_is_there_in_english(world: ActingWorld) -> None:
+    Browser(world, CENTRE).send("assign", **TASK)
+    page = world.client(HELPERS._replace(language="en")).get("/assignments").text
+    for said in ("Assigned cases to answer", "the unit has to help", "to acknowledge", "operations centre"):
+        assert said in page, said
+
+
 @pytest.mark.parametrize("viewer", [WORKS, OTHER, LEAD])
 def test_nobody_else_sees_it(world: ActingWorld, viewer: Viewer) -> None:
     Browser(world, CENTRE).send("assign", **TASK, text="请协助协调管线迁改")

@@ -144,6 +144,7 @@ def test_a_circular_is_issued_to_the_units_that_the_form_shows(world: ActingWorl
         assert client.get(f"{path}/print").status_code == status
         assert ("W-1" in client.get("/circulars").text) is (status == 200)
         assert client.get(path).status_code == 403, "they read it, and decide nothing"
+    assert world.client(Viewer("c-5", Role.OPERATIONS, "helpers")).get(path).status_code == 200
     case = world.act("reply").partition("/acts")[0]
     assert world.client(Viewer("helpers", Role.UNIT, "helpers")).get(case).status_code == 404, "only what is printed"
 

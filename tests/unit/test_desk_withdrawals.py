@@ -7,7 +7,16 @@ import pytest
 from services.desk.access import Role, Viewer
 from services.domain.supervision.steps import ActKind
 from services.ledger.enforcement import Enforcement
-from services.messaging.records.decisions import Matter, Refusal, Statement, effect_of_request, event_of, not_in_force
+from services.messaging.records.decisions import (
+    About,
+    Decision,
+    Matter,
+    Refusal,
+    Statement,
+    effect_of_request,
+    event_of,
+    not_in_force,
+)
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
 from services.messaging.records.steps import ActReader
@@ -98,6 +107,19 @@ def test_a_unit_takes_back_nothing_of_another_unit(world: ActingWorld) -> None:
             assert answer.status_code in (303, 403, 404)
         for number in ("999", "", "x"):
             assert helpers.send("withdraw-request", of=number).status_code == 422
+
+
+def test_a_withdrawal_in_another_matter_takes_nothing_back(world: ActingWorld) -> None:
+    Browser(world, WORKS).send("extension", **ASK)
+    asked = last(world)
+    Browser(world, CENTRE).send("assign", **TASK)
+    assigned = last(world, Kind.DECIDED)
+    elsewhere = Matter("S", KEY, 1)
+    more = {"about": "withdrawal", "withdraws": asked.number}
+    world.record(Statement(Kind.ASKED, elsewhere, "works", "x", more).request("x", "cli"))
+    taken = Decision(elsewhere, About.WITHDRAWAL, "withdrawn", "x", withdraws=assigned.number)
+    world.record(taken.request("y", "cli", 99))
+    assert waiting(world) == ["extension"] and states(world) == ["待签收"]
 
 
 def test_the_count_of_supervision_goes_on_as_after_a_refusal(world: ActingWorld) -> None:

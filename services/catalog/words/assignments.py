@@ -11,7 +11,7 @@ OTHER: Final = "other"
 ASSIGNED_FOR: Final[Mapping[str, Title]] = {
     "help": Title(zh="需该单位配合办理", en="the unit has to help"),
     "duty": Title(zh="属该单位职责", en="it is a duty of the unit"),
-    "late": Title(zh="逾期未办结，需督促办理", en="it is late, and has to be completed"),
+    "late": Title(zh="超期未办结，需督促办理", en="it is late, and has to be completed"),
     "complaint": Title(zh="企业、群众反映问题", en="the applicant complains"),
     OTHER: Title(zh="其他（见说明）", en="another reason, see the remark"),
 }

@@ -68,8 +68,8 @@ class Assignments:
     def _decide(self, record: LedgerRecord, decision: Decision) -> None:
         if decision.about is About.ASSIGNMENT:
             self._assign(record, decision)
-        elif decision.withdraws in self._all:
-            self._take_back(self._all.pop(decision.withdraws))
+        else:
+            self._withdraw(record.request.subject, self._all.get(decision.withdraws or 0))
 
     def _assign(self, record: LedgerRecord, decision: Decision) -> None:
         if not decision.to:
@@ -80,8 +80,11 @@ class Assignments:
         self._units[key] = self._units.get(key, frozenset()) | {decision.to}
         self._answers.setdefault(subject, {}).pop(decision.to, None)
 
-    def _take_back(self, assigned: Assigned) -> None:
-        """The assignment is withdrawn. An earlier one to the same unit stays."""
+    def _withdraw(self, subject: str, assigned: Assigned | None) -> None:
+        """An assignment of the same matter is withdrawn. An earlier one to the same unit stays."""
+        if assigned is None or assigned.record.request.subject != subject:
+            return
+        del self._all[assigned.record.number]
         key = assigned.record.request.subject, assigned.unit
         before = [one for one in self._all.values() if (one.record.request.subject, one.unit) == key]
         if before:

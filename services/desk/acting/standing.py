@@ -100,7 +100,8 @@ class Standing:
         if number is None:
             self._asked.setdefault(_key(record), record)
         else:
-            self._asked = {key: asked for key, asked in self._asked.items() if asked.number != number}
+            withdrawn = (record.request.subject, number)  # in the same matter only
+            self._asked = {key: one for key, one in self._asked.items() if (key[0], one.number) != withdrawn}
 
     def _propose(self, record: LedgerRecord) -> None:
         try:

@@ -146,10 +146,9 @@ def _circular_of(request: Request) -> Circular | None:
 
 
 def about_circular(request: Request) -> About | None:
-    """Whose business a 通报 is: of the unit that has the case, and of the leads of the promise; once it is issued, of
-    those to whom it was."""
+    """Whose business a 通报 is: of the unit that has the case, and of the leads of the promise."""
     found, desk = _circular_of(request), request.app.state.desk
-    return None if found is None else desk.reading.about_units(found.units, [found.step.key.kpi])
+    return None if found is None else desk.reading.about_units([found.step.unit], [found.step.key.kpi])
 
 
 def about_issued(request: Request) -> About | None:
