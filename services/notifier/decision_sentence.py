@@ -21,7 +21,7 @@ class DecisionSentences:
         self._titles = {promise.key: promise.title for promise in plan.promises}
 
     def of_assignment(self, decision: Decision) -> Title:
-        """`交办：小型项目供水接入（K06-1），请于2021年10月15日24时前回告。原因：需该单位配合办理。由运行中心centre-01交办…`"""
+        """`交办：小型项目供水接入（K06-1），请于2021年10月15日24时前回告。原因：需该单位配合办理。由运行中心交办（经办账号…）…`"""
         kpi, by = decision.matter.kpi, decision.by
         title = self._title(kpi)
         due = self._due(decision.until)
@@ -29,7 +29,7 @@ class DecisionSentences:
         why = assigned_for(decision.why)
         said = Title(zh="", en="") if why is None else Title(zh=f"原因：{why.zh}。", en=f" Why: {why.en}.")
         return Title(
-            zh=f"交办：{title.zh}（{kpi}）办件1件，请于{until}前回告。{said.zh}由运行中心{by}交办，请登录督办台签收、回告。",
+            zh=f"交办：{title.zh}（{kpi}）办件1件，请于{until}前回告。{said.zh}由运行中心交办（经办账号{by}），请登录督办台签收、回告。",
             en=f"Assigned: a case of {title.en} ({kpi}); an answer is {due.en}.{said.en} Assigned by {by} of the "
             "operations centre. Please acknowledge and answer it at the desk.",
         )

@@ -57,7 +57,13 @@ def test_an_assignment_is_notified_with_who_why_and_by_when(decided: Decided) ->
     decided.record(TASK.request("a", "desk", 0))
     ((unit, sentence),) = decided.notified()
     assert unit == HELPER and decided.notified() == []
-    for said in ("交办：", "（K06-1）", "10月25日24时前回告", "需该单位配合办理", "运行中心centre-01"):
+    for said in (
+        "交办：",
+        "（K06-1）",
+        "10月25日24时前回告",
+        "需该单位配合办理",
+        "由运行中心交办（经办账号centre-01）",
+    ):
         assert said in sentence, said
 
 
