@@ -20,6 +20,7 @@ NAVIGATION: Final = (
     Entry("/promises", Title(zh="承诺", en="Promises"), Access.READ),
     Entry("/cases", Title(zh="办件", en="Cases"), Access.READ),
     Entry("/waiting", Title(zh="待决定", en="To decide"), Access.OPERATE),
+    Entry("/assignments", Title(zh="交办", en="Assigned"), Access.READ),
     Entry("/orders", Title(zh="督办单", en="Orders"), Access.READ),
     Entry("/circulars", Title(zh="通报", en="Circulars"), Access.READ),
     Entry("/notices", Title(zh="通知", en="Notices"), Access.READ),

@@ -10,6 +10,7 @@ from services.catalog.words.phrases import limit_words
 from services.catalog.words.supervision import STEP_NAMES
 from services.catalog.words.times import day_title, short_day_title
 from services.catalog.words.wording import BY_CALENDAR
+from services.desk.acting.record_lines import what_of
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, Tag
 from services.desk.reading.case_seen import CaseSeen
@@ -25,7 +26,7 @@ from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.day_table import DaysShown, folded, run_words
 from services.explanation.phrases import amount_text, content_of, day_words, duration, extension_words
 from services.explanation.words import ENDS, ENGLISH_WEEKDAYS, STATUS_WORDS, WEEKDAYS, outcome_word
-from services.messaging.records.ledger import LedgerRecord
+from services.messaging.records.ledger import Kind, LedgerRecord
 
 _COLOURS = {"bold red": "red", "yellow": "yellow", "bold yellow": "yellow", "green": "green"}
 _OPEN = (Outcome.MISSED, Outcome.OVERDUE, Outcome.AWAITING, Outcome.LATE_ENTRY)
@@ -249,8 +250,7 @@ class CaseText:
     def record(self, record: LedgerRecord, text_of: Callable[[str], str | None] | None) -> RecordLine:
         """A record of the ledger. `text_of`: gives a text that a person wrote; None: the viewer may read none."""
         request, of = record.request, self._of
-        kind = request.kind
-        name = of.say(w.KINDS[kind]) if kind in w.KINDS else kind.value
+        name = of.say(_name(record))
         step = _step(request.body)
         texts = [] if text_of is None else [text_of(hash) for hash in request.texts.values()]
         return RecordLine(
@@ -262,6 +262,13 @@ class CaseText:
             text="\n".join(of.say(w.TEXT_ERASED) if text is None else text for text in texts),
             has_text=any(text is not None for text in texts),
         )
+
+
+def _name(record: LedgerRecord) -> Title:
+    """What a record says happened: of a request and a decision what was asked for, and what was decided."""
+    kind = record.request.kind
+    said = what_of(record) if kind in (Kind.ASKED, Kind.DECIDED) else None
+    return said or w.KINDS.get(kind, Title(zh="其他", en="other"))
 
 
 def _cleared(at: Instant | None, of: SaidOf) -> str:

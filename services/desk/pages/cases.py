@@ -124,7 +124,7 @@ def _row(listed: ListedCase, of: SaidOf) -> tuple[object, ...]:
     case = listed.case
     return (
         case.subject,
-        case.owner,
+        of.source(case.owner),
         of.service_item(case.service_item),
         of.say(w.HANDED_ON if listed.is_passed_on else w.CASE_STATES[case.state]),
         of.card(listed.level).word if listed.level else "",

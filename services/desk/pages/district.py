@@ -8,6 +8,7 @@ from fastapi import Response
 
 from services.desk.access import Role
 from services.desk.asking import Asked
+from services.desk.pages.assignments import to_answer
 from services.desk.pages.said_of import reading_page
 from services.desk.reading.card_lists import CardWish
 from services.desk.reading.figures import District
@@ -16,13 +17,13 @@ from services.domain.results.published import WORST_FIRST, Level, State
 _LARGE: Final = (State.MISSED, State.AT_RISK, State.MET)
 """The states that the page shows large; the others are a line below."""
 OWN_CARDS: Final = 5
-"""Cards that a unit sees at once."""
+"""Cards, and assigned cases, that a unit sees at once."""
 CHANGES: Final = 6
 """Changes of today that are seen at once; `/changes` has all."""
 
 
 def district_page(ask: Asked) -> Response:
-    """The page. Raises ReadingUnavailable."""
+    """The page. Raises ReadingUnavailable, LedgerUnavailable, CasebookUnavailable."""
     viewer, reading = ask.known, ask.desk.reading
     district = reading.district(viewer)
     is_unit = viewer.role is Role.UNIT
@@ -36,6 +37,7 @@ def district_page(ask: Asked) -> Response:
         changes=district.changed[:CHANGES],
         is_unit=is_unit,
         own=reading.open_cards(viewer, CardWish()).lines[:OWN_CARDS] if is_unit else (),
+        assigned=to_answer(ask, OWN_CARDS) if is_unit else (),
         counted=reading.counted(viewer) if is_unit else {},
     )
     return answer

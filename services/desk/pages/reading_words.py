@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from services.desk.acting.assigned import AssignmentState
 from services.domain.plan.plan import Title
 from services.messaging.records.ledger import Kind
 
@@ -171,6 +172,24 @@ ORDERS: Final = _t("督办单", "Written orders")
 NO_ORDERS: Final = _t("没有督办单", "There is no written order")
 ORDER_NUMBER: Final = _t("文号", "Number")
 ANSWER_BY: Final = _t("回告期限", "Answer by")
+ASSIGNMENTS: Final = _t("交办", "Assigned cases")
+ASSIGNED_OPEN: Final = _t("待回告的交办", "Assigned cases to answer")
+ASSIGNED_DONE: Final = _t("已回告或已办结的交办", "Assigned cases that are answered or closed")
+ASSIGNED_BY: Final = _t("交办人", "Assigned by")
+ASSIGNED_WHY: Final = _t("交办原因", "Why")
+ASSIGNED_TO: Final = _t("交由", "To")
+NO_ASSIGNED_OPEN: Final = _t("没有待回告的交办", "No assigned case is to be answered")
+NO_ASSIGNED_DONE: Final = _t("没有已回告或已办结的交办", "No assigned case is answered or closed")
+MORE_ASSIGNED: Final = _t("仅列最急的100项", "Only the 100 most urgent are listed")
+LATEST_FIRST: Final = _t("最近的在前", "The latest first")
+NO_DAY: Final = _t("未定期限", "no day named")
+ASSIGNMENT_STATES: Final[Mapping[AssignmentState, Title]] = {
+    AssignmentState.OPEN: _t("待签收", "to acknowledge"),
+    AssignmentState.ACKNOWLEDGED: _t("已签收，待回告", "acknowledged, to answer"),
+    AssignmentState.OVERDUE: _t("超期未回告", "overdue"),
+    AssignmentState.ANSWERED: _t("已回告", "answered"),
+    AssignmentState.CLOSED: _t("已办结", "case completed"),
+}
 NOTICES: Final = _t("通知", "Notices")
 NOTICE: Final = _t("通知", "Notice")
 NO_NOTICES: Final = _t("没有通知", "There is no notice")

@@ -9,10 +9,12 @@ from markupsafe import Markup
 from services.catalog.words.card_reasons import CARD_REASONS
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
+from services.catalog.words.source_names import source_title
 from services.catalog.words.supervision import ORDER_STATES
 from services.catalog.words.times import day_title, time_title
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import SIGNS, state_name, unit_of_measure, window_names
+from services.desk.acting.assigned import AssignmentState
 from services.desk.asking import Asked
 from services.desk.pages import reading_words
 from services.desk.pages.sparkline import sparkline
@@ -29,6 +31,13 @@ from services.explanation.phrases import clock
 from services.figures.shown import NOTHING, shown
 
 _COLOURS: Final = {State.MISSED: "red", State.AT_RISK: "yellow", State.MET: "green"}
+_ASSIGNMENTS: Final = {
+    AssignmentState.OPEN: ("●", "yellow"),
+    AssignmentState.ACKNOWLEDGED: ("●", "yellow"),
+    AssignmentState.OVERDUE: ("■", "red"),
+    AssignmentState.ANSWERED: ("✓", "green"),
+    AssignmentState.CLOSED: ("✓", "soft"),
+}
 _HOUR_US: Final = 60 * MINUTE_US
 _DAY_US: Final = 24 * _HOUR_US
 
@@ -137,6 +146,10 @@ class SaidOf:
         """The name of a unit; of the row about all of them 全区."""
         return self.say(reading_words.WHOLE_DISTRICT) if id == ALL else self.say(unit_title(id, self._plan))
 
+    def source(self, id: str) -> str:
+        """The name of a source."""
+        return self.say(source_title(id, self._plan))
+
     def units(self, ids: Iterable[str]) -> str:
         """Several units."""
         return ("; " if self._english else "、").join(self.unit(id) for id in ids)
@@ -163,6 +176,11 @@ class SaidOf:
     def reason(self, code: str) -> str:
         """Why a card was cleared."""
         return self.say(CARD_REASONS[code]) if code in CARD_REASONS else code
+
+    def assignment(self, state: AssignmentState) -> Tag:
+        """The state of an assignment."""
+        sign, colour = _ASSIGNMENTS[state]
+        return Tag(sign, self.say(reading_words.ASSIGNMENT_STATES[state]), colour)
 
     def order(self, state: OrderState) -> str:
         """The state of a written order."""

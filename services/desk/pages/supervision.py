@@ -1,6 +1,6 @@
 """Sources, written orders and notices of the viewer's own."""
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 
@@ -60,13 +60,24 @@ def notice(ask: Ask, number: int) -> Response:
         notice=found,
         title=str(body.get("title", "")),
         text=str(text),
-        cases=_cases_of(ask, body.get("subjects")),
+        cases=_cases_of(body.get("subjects")),
+        circulars=_circulars_of(body.get("subjects")),
     )
     return answer
 
 
-def _cases_of(ask: Ask, subjects: object) -> list[tuple[str, str]]:
+def _cases_of(subjects: object) -> list[tuple[str, str]]:
     """Promise and name of each case that a notice is about."""
-    found = subjects if isinstance(subjects, list) else []
-    named = [(str(each.get("kpi", "")), str(each.get("case", ""))) for each in found if isinstance(each, dict)]
+    named = [(str(each.get("kpi", "")), str(each.get("case", ""))) for each in _of_notice(subjects)]
     return sorted({(kpi, case) for kpi, case in named if " " in case})
+
+
+def _circulars_of(subjects: object) -> list[int]:
+    """The numbers of the 通报 that a notice is about, as their addresses have them."""
+    found = (each.get("circular") for each in _of_notice(subjects))
+    return sorted({number for number in found if type(number) is int})
+
+
+def _of_notice(subjects: object) -> list[dict[str, Any]]:
+    found = subjects if isinstance(subjects, list) else []
+    return [each for each in found if isinstance(each, dict)]

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook.case_filter import CaseFilter
+from services.casebook.case_summary import CaseState
 from services.casebook.casebook import Casebook, CasePage
 from services.casebook.database import CasebookUnavailable
 from services.desk.access import About, Access, Viewer, may
@@ -169,9 +170,10 @@ class Reading:
         parties, promises = self._casebook.parties(case_key), self.promises_of_case(case_key)
         return whose([*(party.unit for party in parties), *assigned], promises, self.law, self._now())
 
-    def about_units(self, units: Iterable[str]) -> About:
-        """Whose business a thing of these units is: theirs, and that of those that continue their work."""
-        return whose(units, (), self.law, self._now())
+    def about_units(self, units: Iterable[str], promises: Iterable[str] = ()) -> About:
+        """Whose business a thing of these units is: theirs, and that of those that continue their work. `promises`:
+        keys of those whose leads it concerns, too."""
+        return whose(units, promises, self.law, self._now())
 
     def promises_of_case(self, case_key: str) -> frozenset[str]:
         """Keys of the promises of which a case has a card or a verdict. Raises ReadingUnavailable."""
@@ -195,6 +197,14 @@ class Reading:
         if is_led and account.explanation is not None:
             account = account._replace(explanation=led_part(account.explanation, scope.leads))
         return CaseSeen(case_key, account, as_of, last_day, is_led)
+
+    def is_closed(self, viewer: Viewer, case_key: str, unit: str) -> bool:
+        """Whether a case is completed that is assigned to a unit; False where that unit is none of the viewer's. Raises
+        CasebookUnavailable."""
+        if not may(viewer, Access.READ, self.about_units([unit])):
+            return False
+        found = (each for each in self._casebook.find(case_name(case_key)) if each.case_key == case_key)
+        return any(each.state == CaseState.CLOSED for each in found)
 
     def _sight(self, scope: Scope, case_key: str, assigned: Collection[str]) -> Sight:
         if any(unit in scope.units for unit in assigned):

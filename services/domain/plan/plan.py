@@ -912,6 +912,8 @@ class Source(Entry):
 
     id: str
     """CloudEvents `source`, e.g. `/units/liangjiang-water`."""
+    title: Title | None = None
+    """How people call it; without one it has the title of the unit that it is named after."""
     units: tuple[str, ...]
     """Units it may name; `*`: any."""
     owners: tuple[str, ...] = ()
