@@ -41,6 +41,7 @@ from services.local.kafka import Broker
 from services.local.message_doubles.contacts import write_demo_contacts
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging import topics
+from services.metric_names.alert_pages import AlertPages
 from services.runtime.clock import KEEP_SECONDS, Clock
 from services.runtime.settings import Settings, SettingsError
 
@@ -268,6 +269,7 @@ class _System:
                 ledger=f"127.0.0.1:{settings.ledger_port}",
                 notifier=f"127.0.0.1:{settings.notifier_port}",
                 desk=f"127.0.0.1:{settings.desk_port}",
+                pages=AlertPages.of(settings, self.plan),
             ),
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"

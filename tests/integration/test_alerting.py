@@ -234,7 +234,7 @@ def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_witho
     assert mirrored["labels"]["unit"] == "liangjiang-water"
     assert "W-2021-000123" not in str(mirrored)
     assert datetime.fromisoformat(mirrored["startsAt"]) > datetime.now(UTC) - timedelta(minutes=10)  # real time
-    assert mirrored["annotations"]["due_at"] == CARD.due_at
+    assert mirrored["annotations"]["due_zh"] == "应于2021年10月13日24时前完成"
 
     system.publish_card(CARD._replace(cleared_at=red.raised_at, reason="superseded"))
     system.publish_card(red)

@@ -673,7 +673,12 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
                             "objective_zh": "从受理到通水，每件不超过4个工作日",
                             "objective_en": "100 % within 4 working days",
-                            "runbook_url": "deploy/runbooks/KpiMissed.md",
+                            "unit_zh": "liangjiang-water",
+                            "unit_en": "liangjiang-water",
+                            "action_zh": "当日处理",
+                            "action_en": "act today",
+                            "dashboard": "d/kpiwatch-promise?var-kpi=K06-1&var-window=year&var-unit=liangjiang-water",
+                            "runbook": "deploy/runbooks/KpiMissed.md",
                         },
                     }
                 ],
@@ -719,7 +724,12 @@ def test_a_source_is_named_after_the_unit_that_is_asked_about_it(
                         "exp_annotations": {
                             "summary_zh": f"近6小时内，{zh}报送的事件被拒收20条",
                             "summary_en": f"20 events of {en} were refused within six hours",
-                            "runbook_url": "deploy/runbooks/SourceRefused.md",
+                            "unit_zh": "运行中心",
+                            "unit_en": "operations centre",
+                            "action_zh": "当日处理",
+                            "action_en": "act today",
+                            "dashboard": "d/kpiwatch-sources",
+                            "runbook": "deploy/runbooks/SourceRefused.md",
                         },
                     }
                 ],
@@ -853,7 +863,9 @@ def rules_behind(names: tuple[str, ...]) -> tuple[str, list[str]]:
     kept = [{**group, "rules": [rule for rule in group["rules"] if name_of(rule) in needed]} for group in groups]
     kept = [group for group in kept if group["rules"]]
     written = StringIO()
-    YAML(typ="safe").dump({"groups": kept}, written)
+    writer = YAML(typ="safe")
+    writer.default_flow_style = False  # a brace in an address ends a value of the other style
+    writer.dump({"groups": kept}, written)
     return written.getvalue(), [group["name"] for group in kept]
 
 

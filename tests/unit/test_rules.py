@@ -47,7 +47,7 @@ def plan() -> Plan:
 
 
 def rules(plan: Plan, speed: float = 1) -> list[dict[str, Any]]:
-    return [rule for group in rule_groups(plan, speed, "deploy/runbooks/")["groups"] for rule in group["rules"]]
+    return [rule for group in rule_groups(plan, speed)["groups"] for rule in group["rules"]]
 
 
 def alerts(plan: Plan, speed: float = 1) -> list[dict[str, Any]]:
