@@ -39,6 +39,30 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "deadlines": ("kpi",),
 }
 """What is chosen on a dashboard, of what an alert knows."""
+ALERTS_BY_SEVERITY: Final[Mapping[str, tuple[str, ...]]] = {
+    "page": (
+        "PipelineDown", "WorkerFailing", "SweepOld", "FiguresOld", "ExporterDown", "GatewayDown", "RelayDown",
+        "LedgerDown", "LedgerCut",
+    ),
+    "act": (
+        "KpiMissed", "CardOpen", "SourceSilent", "SourceRefused", "DeadLetterRatioHigh", "CaseQuarantined",
+        "DecisionNotInForce", "NoticeNotTaken", "RecipientUnreached", "CalendarProvisional", "StreamLagHigh",
+        "FeedbackStopped", "CasebookDown", "DeskDown", "DeskSignInsFailing", "LedgerWaiting", "LedgerVoid",
+        "LedgerCheckpointOld",
+    ),
+    "review": (
+        "KpiAtRisk", "KpiMissed", "CardOpen", "KpiStale", "KpiUnmeasured", "BackdatedEntry", "CalendarEnding",
+        "RecordsUnreadable", "RowsHidden",
+    ),
+    "inform": ("KpiMissed", "KpiAtRisk", "KpiOverQuota", "CardRed"),
+    "none": ("Watchdog",),
+}  # fmt: skip
+"""Severity → the alerts that can have it, the usual ones first. How a promise binds decides about its alerts."""
+
+
+def severities_of(alert: str) -> list[str]:
+    """Which severities an alert can have."""
+    return [severity for severity, alerts in ALERTS_BY_SEVERITY.items() if alert in alerts]
 
 
 class AlertPages(NamedTuple):
