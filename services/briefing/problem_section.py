@@ -9,6 +9,7 @@ from services.briefing.model import Cell, Language, Section
 from services.briefing.parts import failed, figure, joined
 from services.briefing.state_sections import leads_of, name_of, unit_of
 from services.catalog.words.all_kinds import words_of
+from services.catalog.words.misses import COUNTERS
 from services.catalog.words.names import names_for
 from services.catalog.words.wording import measure_title
 from services.domain.plan.plan import CasePromise, Promise, as_tuple
@@ -76,17 +77,13 @@ def _units(one: Standing, district: District, language: Language) -> Iterator[Ce
         return
     failing = [(row.unit, number) for row in rows if (number := failed(row)) is not None]
     for id, number in sorted(failing, key=lambda one: -one[1].amount)[:_UNITS]:
-        unit, counter = unit_of(id, district, language), _COUNTERS[one.promise.about]
+        unit, counter = unit_of(id, district, language), COUNTERS[one.promise.about]
         yield _in(language, (unit, number, f"{counter}不符合"), (f"{unit}: ", number, " not kept"))
 
 
 def _in(language: Language, zh: Cell, en: Cell) -> Cell:
     """The one that is in the language."""
     return zh if language is Language.ZH else en
-
-
-_COUNTERS = {"case": "件", "entry": "项", "duty": "份", "figure": "件"}
-"""What a promise is about → how Chinese counts it."""
 
 
 def _nodes(one: Standing, district: District, language: Language) -> Iterator[Cell]:
