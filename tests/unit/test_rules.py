@@ -116,7 +116,7 @@ def test_every_alert_speaks_both_languages_and_links_its_runbook(plan: Plan) -> 
     for rule in alerts(plan):
         assert re.search("[\u4e00-\u9fff]", rule["annotations"]["summary_zh"])
         assert rule["annotations"]["summary_en"].isascii() or "'" in rule["annotations"]["summary_en"]
-        assert rule["annotations"]["runbook_url"] == f"deploy/runbooks/{rule['alert']}.md"
+        assert rule["annotations"]["runbook"] == f"deploy/runbooks/{rule['alert']}.md"
         assert rule["labels"]["severity"] in (*SEVERITIES, "none")
 
 
