@@ -77,6 +77,30 @@ ROW_METRICS: dict[str, Metric] = {
 }
 """Column of a value row → its metric. An empty cell is no series."""
 
+DISTANCE = _of_row(
+    "kpi_target_distance_ratio",
+    "By how much the figure misses its target: a share in points of one, else a share of the target; <= 0: reached.",
+)
+"""Of a promise's official window, over all items."""
+MISSES_LEFT = _of_row(
+    "kpi_misses_left",
+    "How many more misses leave the objective reached, by what is counted so far; negative: so many are too many.",
+)
+"""Of the same rows, where they count cases, duties or entries one by one. A case more is a miss more in n."""
+MISSES_PACE = _of_row(
+    "kpi_misses_pace_ratio",
+    "Misses per what the objective allows of the cases of the month; +Inf where it allows none and there are some.",
+)
+"""Its window is `month`, or `30d` where the promise has no `month`: a row of the official window says nothing of it."""
+BUDGET_METRICS: tuple[Metric, ...] = (DISTANCE, MISSES_LEFT, MISSES_PACE)
+"""What is computed of a row and its promise (services/domain/results/budget.py)."""
+
+SHOWN = _of_row(
+    "kpi_value_shown",
+    "The figure as it is read: a share in per cent, two digits, never rounded to its objective, to 0 or to 100.",
+)
+"""`services/figures/shown.py`. Tables show figures of several kinds in one column, beside the unit of measure."""
+
 STATE = Metric(
     "kpi_state",
     "1 for the state of the promise; the other states have no series.",

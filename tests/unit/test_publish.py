@@ -248,8 +248,8 @@ def test_with_an_address_of_the_units_page_the_dashboards_lead_there(
     monkeypatch.setenv("KPIWATCH_DESK_URL", "https://desk.example/")
     assert command(capsys, "--url", grafana.url, "--token", TOKEN)[0] == 0
     written = json.dumps(grafana.dashboards["kpiwatch-unit"], ensure_ascii=False)
-    assert "https://desk.example/units/$unit?kpi=" in written
-    assert "kpiwatch status" not in written
+    assert "https://desk.example/cards?unit=$unit&level=red" in written
+    assert "kpiwatch cases list" not in written
 
 
 def test_the_dashboards_that_are_given_stay_as_they_were(grafana: Grafana) -> None:
