@@ -1,6 +1,6 @@
 """Cells of value rows as people read them: all their digits, so that nothing is rounded into compliance."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 from services.domain.plan.plan import Promise
@@ -49,27 +49,3 @@ def _read(text: str, share: bool) -> str:
     if share:
         number = f"{(Decimal(number) * 100).normalize():f} %"
     return f"{_RELATIONS[relation]} {number}" if relation else number
-
-
-_TWO_DIGITS = Decimal("0.01")
-
-
-def as_read(row: ValueRow, *, share: bool) -> float | None:
-    """The value of a row with two digits, of a share in per cent; None without one.
-
-    Rounded down, or up where it would read as an end of its objective, or as 0, while it is more: 0.99996 of a share is
-    99.99 (no 100), and 4.004 days where 4 are promised are 4.01.
-    """
-    if not row.value:
-        return None
-    scale = 100 if share else 1
-    value = Decimal(row.value) * scale
-    down = value.quantize(_TWO_DIGITS, ROUND_FLOOR)
-    ends = [Decimal(0), *(Decimal(end) * scale for end in _ends(row.objective))]
-    up = any(value > end >= down for end in ends)
-    return float(value.quantize(_TWO_DIGITS, ROUND_CEILING) if up else down)
-
-
-def _ends(objective: str) -> list[str]:
-    """The numbers in the cell of an objective: `<= 28`, `3..5`."""
-    return objective.rpartition(" ")[2].split("..") if objective else []

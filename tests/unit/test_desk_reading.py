@@ -19,11 +19,9 @@ from services.desk.reading.case_seen import key_of_token, token_of
 from services.desk.reading.cursor import BadCursor
 from services.desk.reading.kept import reading_engine
 from services.desk.reading.reading import Reading, ReadingUnavailable
-from services.desk.reading.record_rows import gap_of
 from services.desk.reading.scope import Scope
 from services.domain.history.corrections import corrected
 from services.domain.intake.facts import FactType, case_key
-from services.domain.plan.plan import Objective
 from services.domain.results.published import Level, State
 from services.domain.time.rfc3339 import read
 from services.messaging.reader import Record
@@ -203,15 +201,6 @@ def test_the_district_says_what_changed_and_what_is_worst(desk: Desk) -> None:
     assert {count.unit: count.red for count in found.cards}[WATER_UNIT] >= 1
     order = list(shipped().plan.units)
     assert [count.unit for count in found.cards] == sorted((count.unit for count in found.cards), key=order.index)
-
-
-@pytest.mark.parametrize(
-    ("objective", "value", "gap"),
-    [(">= 80 %", 0.6, 0.25), ("<= 28 working_days", 35.0, 0.25), (">= 80 %", 0.9, -0.125), ("= 0 items", 2.0, 2.0)],
-)
-def test_the_gap_is_positive_where_a_value_falls_short(objective: str, value: float, gap: float) -> None:
-    assert gap_of(Objective.parse(objective), value) == pytest.approx(gap)
-    assert gap_of(Objective.parse(objective), None) is gap_of(None, value) is None
 
 
 def test_a_trend_has_the_last_value_of_each_day_and_outlives_a_new_index(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ NOTHING_PUBLISHED: Final = _t(
 PROMISES_BY_STATE: Final = _t("承诺状态", "Promises by state")
 WORST: Final = _t("最需处理的承诺", "Promises that need attention first")
 WORST_ORDER: Final = _t(
-    "先看状态，再看与目标的差距（差额占目标值的比例）",
-    "By state, then by how far the figure is from its target, as a share of the target",
+    "先看状态，再看与目标的差距（比例类：相差的百分点；其他：超出或不足目标值的百分比）",
+    "By state, then by the distance to the target: of shares in points, of other figures in per cent of the target",
 )
 NONE_WORST: Final = _t("没有未达标或有风险的承诺", "No promise is missed or at risk")
 CHANGED: Final = _t("今日变化", "Changed today")

@@ -62,7 +62,7 @@ class CaseView(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 9
+RULES = 10
 """Raised with every change of the code by which the same facts, plan and moment are judged differently."""
 
 
@@ -254,7 +254,7 @@ class Judge:
         screening = _screen(found, cases, now)
         suspicious = screening.suspicious or self._index.leaves_out(cases)
         if len(facts) > 1 and (suspicious or self._unclassified.classified_later(cases, facts)):
-            missed, awaited = self.before(facts)
+            missed, awaited = self.before(facts, cases)
             missed = self._unclassified.settled(missed, found)
             for identity, waiting in self.undecided(missed, cases, facts, now).items():
                 missed[identity] = missed[identity]._replace(ended_by=max(fact.received for fact in waiting))
@@ -266,15 +266,17 @@ class Judge:
             return Opinion(judgements, screening.next_at, turned, False)
         return Opinion(found, screening.next_at, (), screening.nothing_to_publish)
 
-    def before(self, facts: Sequence[Fact]) -> tuple[Missed, dict[Identity, Instant]]:
+    def before(self, facts: Sequence[Fact], cases: Sequence[Case]) -> tuple[Missed, dict[Identity, Instant]]:
         """Step through the arrivals: what was missed by what was known then, and when last; and what was awaited, until
-        just before something arrived."""
+        just before something arrived. `cases`: by all of the facts; what is confirmed in them was never in doubt."""
+        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
         for step in steps(self.as_it_counts(facts), breaks=self.version_changes):
             cycles = self.cases(step.known())
             known: list[Judgement] = []
             for case in cycles:
+                case.confirmed = confirmed.get(case.cycle, case.confirmed)
                 self._by_promises(case, step.until, known)
             for judgement in known:
                 note_miss(missed, judgement, step)

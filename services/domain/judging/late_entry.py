@@ -50,9 +50,9 @@ def note_miss(missed: Missed, judgement: Judgement, step: Step) -> None:
 
 def is_miss(judgement: Judgement) -> bool:
     """Whether it is a miss. A case that was completed without its stop counts as one: what nobody reported in time is
-    late."""
+    late. So does a late entry that nobody has confirmed: what arrives after it does not make it one in time."""
     without_stop = judgement.outcome is Outcome.UNMEASURED and judgement.closed_at is not None
-    return judgement.outcome in MISSES or without_stop
+    return judgement.outcome in MISSES or without_stop or judgement.outcome is Outcome.LATE_ENTRY
 
 
 def note_unclassified(missed: Missed, judgement: Judgement, step: Step) -> None:

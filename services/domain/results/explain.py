@@ -12,7 +12,7 @@ from services.domain.history.case import Case, Extension
 from services.domain.history.corrections import corrected
 from services.domain.history.decisions import Decision
 from services.domain.history.fact_set import is_case
-from services.domain.history.known_at import known_at, steps
+from services.domain.history.known_at import known_at
 from services.domain.history.registers import EntryState, entry_of
 from services.domain.intake.facts import Fact
 from services.domain.judging.binding import Binding
@@ -20,8 +20,8 @@ from services.domain.judging.bounded_amounts import Amount, bounded_amount
 from services.domain.judging.case_clock import CaseClock, Span, unused_extensions
 from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.judging.judge import Judge, Opinion
-from services.domain.judging.judgement import MISSES, Judgement, Outcome
-from services.domain.judging.late_entry import Identity, Missed
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.late_entry import Identity, Miss, is_miss
 from services.domain.judging.selection import compile_selection
 from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
@@ -254,30 +254,18 @@ def _pauses(clock: CaseClock, promise: CasePromise, case: Case, start: Instant, 
 
 def _turning(judged: _Judged, identity: Identity) -> tuple[tuple[Fact, ...], Instant | None]:
     """What turned a miss, and the limit that had passed by what was known when it was missed last."""
-    missed = judged.judge.before(judged.known)[0]
-    due = missed[identity].judgement.due if identity in missed else None
-    return _turned_by(judged, missed, identity), due
-
-
-def _turned_by(judged: _Judged, missed: Missed, identity: Identity) -> tuple[Fact, ...]:
-    """What arrived when a miss ceased to be one, for the last time. Where that is confirmed: what arrived after the
-    decision, and waits for one of its own."""
     judge, facts, _, now = judged
-    settled = judge.as_it_counts(facts)
-    waiting = judge.undecided(missed, judge.cases(facts), facts, now).get(identity)
-    if waiting is not None:
-        return waiting
-    turning: list[Fact] = []
-    for step in steps(settled):
-        arrival = step.until + 1
-        after = [fact for fact in settled if fact.received <= arrival]
-        if _missed(judge, step.known(), step.until, identity) and not _missed(judge, after, arrival, identity):
-            turning = [fact for fact in after if fact.received == arrival]
-    return tuple(turning)
+    cases = judge.cases(facts)
+    missed = judge.before(facts, cases)[0]
+    miss = missed.get(identity)
+    if miss is None:
+        return (), None
+    waiting = judge.undecided(missed, cases, facts, now).get(identity)
+    return (_ended(judge, miss, facts) if waiting is None else waiting), miss.judgement.due
 
 
-def _missed(judge: Judge, facts: Sequence[Fact], now: Instant, identity: Identity) -> bool:
-    return any(
-        (each.kpi, each.cycle) == identity and each.outcome in MISSES
-        for each in judge.judge_cases(judge.cases(facts), now)
-    )
+def _ended(judge: Judge, miss: Miss, facts: Sequence[Fact]) -> tuple[Fact, ...]:
+    """What arrived when a miss ceased to be one, for the last time."""
+    if not is_miss(miss.judgement):
+        return ()
+    return tuple(fact for fact in judge.as_it_counts(facts) if fact.received == miss.ended_by)

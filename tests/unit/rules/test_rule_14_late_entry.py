@@ -267,6 +267,31 @@ def test_a_completion_that_is_reported_after_the_refund_does_not_make_the_refund
     assert outcome(FREE, [*facts, confirmed("2021-10-08T09:00")], END) is Outcome.MET
 
 
+DONE_LATER = completed("2021-09-20T09:00", received="2021-09-24T09:00")
+REFUND = measured("2021-09-22T09:00", "fee", -80)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        measured("2021-09-18T09:00", "fee", -80, received="2021-10-08T09:00"),
+        correction("2021-10-08T09:00", DONE_LATER, completed("2021-09-23T09:00")),
+        correction("2021-10-08T09:00", REFUND, measured("2021-09-18T09:00", "fee", -80)),
+        correction("2021-10-08T09:00", CHARGED, measured("2021-09-17T10:00", "fee", 0)),
+        correction("2021-10-08T09:00", CHARGED, None),
+    ],
+    ids=["second refund", "completion moved", "refund moved", "fee corrected", "fee struck out"],
+)
+def test_what_is_backdated_after_a_late_refund_makes_no_refund_in_time(later: Fact) -> None:
+    facts = [START, CHARGED, REFUND, DONE_LATER, later]
+    assert outcome(FREE, facts[:-1], END) is Outcome.LATE_ENTRY
+    assert outcome(FREE, facts, END) is Outcome.LATE_ENTRY
+    assert verdicts(FREE, facts) == [("P", "met_by_late_entry")]
+    for through in ("2021-09-24T09:00", "2021-10-08T09:00"):
+        decision = confirmed("2021-10-12T09:00", cycle=1, through=through)
+        assert outcome(FREE, [*facts, decision], END) is Outcome.MET
+
+
 def test_a_case_that_leaves_a_promise_with_a_breach_that_had_not_matured_leaves_no_miss() -> None:
     judge = judge_of(
         promise(
