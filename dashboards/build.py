@@ -9,6 +9,7 @@ from dashboards.overview import overview
 from dashboards.page import Json, Language, Page
 from dashboards.pipeline import pipeline
 from dashboards.promise import promise
+from dashboards.promises import promises
 from dashboards.sources import sources
 from dashboards.unit import unit
 from services.domain.plan.plan import Plan
@@ -23,7 +24,7 @@ def dashboards(plan: Plan, desk: str = "") -> dict[Language, list[Json]]:
 
 def _builders(plan: Plan) -> list[Builder]:
     """A dashboard about what a plan does not have would be empty: it is left out."""
-    found: list[Builder] = [overview, measure, promise, unit]
+    found: list[Builder] = [overview, promises, measure, promise, unit]
     if any(one.is_by_node for one in plan.promises):
         found.append(nodes)
     if any(one.target_date is not None for one in plan.promises):

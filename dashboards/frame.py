@@ -23,12 +23,14 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.codes import SHOWN, by_name, window_titles
 from dashboards.page import GENERATED_TAG, TAG, Json, Language, Name, Page, uid
 from dashboards.panels import DATASOURCE, Panel
-from dashboards.time_axis import marks, time_axis
+from dashboards.time_axis import header, marks
 from services.metric_names import metrics
 
 Variable = Builder[VariableModel]
 
 WHOLE_DISTRICT = "ALL"
+_REFRESH = "30s"
+"""As often as Prometheus evaluates its rules at most. Whoever looks at days past chooses “off”: they do not change."""
 
 
 def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], panels: Sequence[Panel]) -> Json:
@@ -40,14 +42,14 @@ def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], 
         .description(page.name(page.plan.head.title))
         .timezone(page.plan.head.timezone)
         .readonly()
-        .refresh("10s")
+        .refresh(_REFRESH)
         .time("now-6h", "now")
-        .timepicker(TimePicker().refresh_intervals(["5s", "10s", "30s", "1m", "5m"]))
+        .timepicker(TimePicker().refresh_intervals([_REFRESH, "1m", "5m", "15m"]))
         .with_variable(_datasource(page))
     )
     for variable in variables:
         made = made.with_variable(variable)
-    for panel in (time_axis(page), *panels):
+    for panel in (*header(page, with_system=name is Name.OVERVIEW), *panels):
         made = made.with_panel(panel)
     made = made.link(_others(page)).link(_other_language(page, name))
     written: Json = json.loads(json.dumps(made.build(), cls=JSONEncoder))
@@ -60,12 +62,16 @@ def _language_tag(language: Language) -> str:
 
 
 def _datasource(page: Page) -> Variable:
-    return DatasourceVariable("datasource").label(page.say("数据源", "Data source")).type("prometheus")
+    # without a current value Grafana takes the first by name; with this one its own default, which is the live one
+    live = VariableOption(text="default", value="default")
+    about = page.say("default：实时数据（Grafana的默认数据源）", "default: live (Grafana's default data source)")
+    named = DatasourceVariable("datasource").label(page.say("数据源", "Data source")).description(about)
+    return named.type("prometheus").current(live)
 
 
 def _others(page: Page) -> DashboardLink:
     link = DashboardLink(page.say("全部看板", "All dashboards")).type(DashboardLinkType.DASHBOARDS)
-    return link.tags([_language_tag(page.language)]).as_dropdown(True).keep_time(True).icon("dashboard")
+    return link.tags([_language_tag(page.language)]).as_dropdown(True).keep_time(True).include_vars(True)
 
 
 def _other_language(page: Page, name: Name) -> DashboardLink:
@@ -114,9 +120,12 @@ def units(page: Page, counted: str, *, whole: bool) -> Variable:
     known = f'{metrics.UNIT_INFO.name}{{unit!="{"" if whole else WHOLE_DISTRICT}"}}'
     whose = counted if whole else f'{counted} unless on (unit) {metrics.UNIT_INFO.name}{{unit="{WHOLE_DISTRICT}"}}'
     # an open plan admits units that it does not know
-    series = f"max by (unit, {title}) ({known}) and on (unit) {counted} or on (unit) max by (unit) ({whose})"
-    first = WHOLE_DISTRICT if whole else ""
-    return choice("unit", page.say("单位", "Unit"), series, "unit", title, first=first)
+    by_title = f'label_join({known} and on (unit) {counted}, "{SHOWN}", "", "{title}")'
+    by_code = f'label_join({whose}, "{SHOWN}", "", "unit")'
+    series = f"max by (unit, {SHOWN}) ({by_title}) or on (unit) max by (unit, {SHOWN}) ({by_code})"
+    found = _shown("unit", page.say("单位", "Unit"), series, "unit")
+    whole_district = VariableOption(text=page.say("全区", "Whole district"), value=WHOLE_DISTRICT)
+    return found.current(whole_district) if whole else found
 
 
 def _labels(name: str, label: str, series: str, of: str) -> QueryVariable:

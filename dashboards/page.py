@@ -24,6 +24,7 @@ class Name(StrEnum):
     """The dashboards, by the middle part of their address."""
 
     OVERVIEW = "overview"
+    PROMISES = "promises"
     MEASURE = "measure"
     PROMISE = "promise"
     UNIT = "unit"
@@ -72,9 +73,10 @@ class Page:
         given = "".join(f"&var-{variable}={value}" for variable, value in variables.items())
         return f"/d/{self.uid(name)}?${{__url_time_range}}&var-datasource=${{datasource}}{given}"
 
-    def desk_link(self, unit: str, kpi: str) -> str:
-        """To the unit's cases behind a figure, on the units' page."""
-        return f"{self.desk.rstrip('/')}/units/{unit}?kpi={kpi}"
+    def desk_link(self, path: str, **wanted: str) -> str:
+        """To a list of the desk. `path`: `/cards`; `wanted`: its filters; an empty one, or `ALL`, is none."""
+        given = "&".join(f"{name}={value}" for name, value in wanted.items() if value not in ("", "ALL"))
+        return f"{self.desk.rstrip('/')}{path}{'?' if given else ''}{given}"
 
 
 def uid(name: Name, language: Language) -> str:

@@ -23,7 +23,7 @@ SIGNS: Mapping[State, str] = {
     State.MISSED: "✗",
     State.AT_RISK: "!",
     State.UNMEASURED: "?",
-    State.STALE: "⏸",
+    State.STALE: "◇",
     State.INSUFFICIENT: "~",
     State.PROVISIONAL: "…",
     State.NO_DATA: "∅",

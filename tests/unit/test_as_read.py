@@ -1,0 +1,67 @@
+"""The figure as it is read: two digits, never rounded to what it is not."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.domain.results.as_read import as_read
+from services.domain.results.published import ValueRow
+from tests.verdicts import shipped
+
+PLAN = shipped().plan
+SHARE = next(one for one in PLAN.promises if one.id == "K06-2")
+MINUTES = next(one for one in PLAN.promises if one.figure_unit == "minutes")
+
+
+def row(value: str, objective: str = "") -> ValueRow:
+    cells = dict.fromkeys(ValueRow._fields, "")
+    return ValueRow(**cells | {"value": value, "objective": objective})
+
+
+@pytest.mark.parametrize(
+    ("value", "objective", "read"),
+    [
+        ("0.99996", ">= 1", 99.99),
+        ("1", ">= 1", 100),
+        ("0.940171", ">= 1", 94.01),
+        ("0.5", "", 50),
+        ("0.57", "", 57),  # 0.57 * 100 is 56.99999999999999 in floating point
+        ("0.80004", ">= 0.8", 80.01),
+        ("0.79996", ">= 0.8", 79.99),
+        ("0.05003", "<= 0.05", 5.01),
+        ("0.00004", "<= 0", 0.01),
+        ("0", "<= 0", 0),
+        ("", ">= 1", None),
+    ],
+)
+def test_a_share_is_read_in_per_cent_and_no_miss_is_rounded_away(
+    value: str, objective: str, read: float | None
+) -> None:
+    assert as_read(row(value, objective), SHARE) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "objective", "read"),
+    [
+        ("4.004", "<= 4", 4.01),
+        ("3.996", "<= 4", 3.99),
+        ("109.571944", "", 109.57),
+        ("7", "3..5", 7),
+        ("5.001", "3..5", 5.01),
+    ],
+)
+def test_other_figures_are_read_in_their_own_unit(value: str, objective: str, read: float) -> None:
+    assert as_read(row(value, objective), MINUTES) == read
+
+
+@given(st.decimals(0, 1, places=6), st.sampled_from(["0", "0.05", "0.8", "0.9999", "1"]), st.sampled_from(["<=", ">="]))
+def test_what_is_read_is_on_the_same_side_of_the_objective(value: Decimal, end: str, relation: str) -> None:
+    read = as_read(row(f"{value:f}", f"{relation} {end}"), SHARE)
+    assert read is not None
+    limit = float(Decimal(end) * 100)
+    assert (read > limit, read < limit) == (value > Decimal(end), value < Decimal(end))
+    assert abs(read - float(value) * 100) < 0.01 + 1e-9
+    assert (read == 100) == (value == 1)
+    assert (read == 0) == (value == 0)
