@@ -32,6 +32,7 @@ class Name(StrEnum):
     DEADLINES = "deadlines"
     SOURCES = "sources"
     PIPELINE = "pipeline"
+    ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class Page:
     plan: Plan
     desk: str = ""
     """Address of the units' page; empty until there is one: then the dashboards say which command to run."""
+
+    runbooks: str = ""
+    """Address of the pages of runbooks; empty: there is none, and the dashboards name their files."""
 
     def say(self, zh: str, en: str) -> str:
         """Of two wordings the one in the page's language."""

@@ -85,7 +85,9 @@ class AlertPages(NamedTuple):
         The runbook's file is named beside its page: the process that shows the page may be what the alert is about.
         """
         dashboard = dashboard_path(alert, self.language, chosen)
-        found = {"dashboard_url": f"{self.grafana.rstrip('/')}/{dashboard}"} if self.grafana else {"dashboard": dashboard}
+        found = (
+            {"dashboard_url": f"{self.grafana.rstrip('/')}/{dashboard}"} if self.grafana else {"dashboard": dashboard}
+        )
         if self.runbooks:
             found["runbook_url"] = f"{self.runbooks.rstrip('/')}/{alert}"
         return found | {"runbook": f"{RUNBOOKS}{alert}.md"}

@@ -198,7 +198,9 @@ class Mirror:
             "due": self._sentences.due(card),
             "raised": moment_words(card.raised_at),
         }
-        return {f"{name}_{language}": text for name, both in said.items() for language, text in both.model_dump().items()}
+        return {
+            f"{name}_{language}": text for name, both in said.items() for language, text in both.model_dump().items()
+        }
 
 
 def real_now() -> datetime:

@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from dashboards.build import dashboards
 from dashboards.codes import by_name
+from dashboards.page import Language
+from services.catalog.load.plan_folder import load_plan
 from services.domain.results.published import WORST_FIRST, State
 from services.local.monitoring_tools import MonitoringTools
 from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
+from services.runtime.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
@@ -903,3 +907,53 @@ def run_promtool(
         YAML().dump(whole, file)
     done = subprocess.run([tools.promtool, "test", "rules", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dashboard_of_alerts_shows_whose_they_are_since_when_and_what_they_are_about(
+    tools: MonitoringTools, tmp_path: Path
+) -> None:
+    made = dashboards(load_plan(Settings().plan))[Language.ZH]
+    (shown,) = (one["panels"] for one in made if one["uid"] == "kpiwatch-alerts")
+    by_unit, of_promises, others = (
+        [one["expr"] for one in panel["targets"]] for panel in shown if panel["type"] == "table"
+    )
+    missed = 'kpi="K06-1",severity="act",level="red",strength="hard",alertname="KpiMissed",window="year"'
+    named = 'promise="K06-1 小型项目供水接入",measured="%"'
+    lead, unit = 'unit="district-urban-management"', 'unit="liangjiang-water"'
+    silent = f'{unit},source="/units/liangjiang-water"'
+    of_machinery = 'level="none",unit="operations"'
+    expected: dict[str, dict[str, float]] = {
+        by_unit[0]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
+        by_unit[1]: {f"{{{lead}}}": 1, f"{{{unit}}}": 2},
+        by_unit[2]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
+        of_promises[0]: {
+            f'{{{missed},{named},scope="district",{lead},whose="ALL"}}': 0,
+            f'{{{missed},{named},scope="unit",{unit},whose="liangjiang-water"}}': 0,
+        },
+        others[0]: {
+            f'{{alertname="Watchdog",severity="none",{of_machinery},shown="–"}}': 0,
+            f'{{alertname="SourceSilent",severity="act",level="yellow",{silent},shown="/units/liangjiang-water"}}': 0,
+            f'{{alertname="StreamLagHigh",severity="act",{of_machinery},partition="3",shown="分区 3"}}': 0,
+        },
+    }
+    info = 'kpi="K06-1",variant="official",unit_of_measure="share",unit_of_measure_zh="百分比"'
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": state("K06-1", "ALL", "missed"), "values": "1x60"},
+            {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
+            {"series": f'kpi_promise_info{{{info},title_zh="小型项目供水接入"}}', "values": "1x60"},
+            {"series": f'kpi_source_silent{{source="/units/liangjiang-water",{unit}}}', "values": "1x60"},
+            {"series": WORKING, "values": "1x60"},
+            {"series": 'kpi_stream_lag_records{partition="3"}', "values": "20000x60"},
+        ],
+        "promql_expr_test": [
+            {
+                "expr": expr,
+                "eval_time": "40m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in samples.items()],
+            }
+            for expr, samples in expected.items()
+        ],
+    }
+    run_promtool(tools, tmp_path, ("KpiMissed", "SourceSilent", "StreamLagHigh", "Watchdog", UNIT_RANK), test)

@@ -67,7 +67,9 @@ def test_every_link_of_every_alert_leads_to_a_page_that_answers_with_variables_t
         assert said["dashboard_url"].startswith(f"{GRAFANA}/d/")
         uid = dashboard.path.rpartition("/")[2]
         assert uid in made
-        assert {f"var-{name}" for name in made[uid]} >= set(parse_qs(dashboard.query, strict_parsing=True) if dashboard.query else ())
+        assert {f"var-{name}" for name in made[uid]} >= set(
+            parse_qs(dashboard.query, strict_parsing=True) if dashboard.query else ()
+        )
         assert (runbook, status[alert]) == (f"{DESK}/runbooks/{alert}", 200)
 
 
