@@ -54,6 +54,7 @@ FAULTS = "late_entry=0.1,corrections=0.1"
 GENERATED = Path(__file__).parents[2] / "dashboards" / "generated"
 OF_THE_MACHINERY = {
     "kpiwatch-overview": {"当前告警 A"},
+    "kpiwatch-alerts": {*(f"各单位告警数 {query}" for query in "ABCD"), "承诺告警 A", "数据与系统告警 A"},
     "kpiwatch-sources": {"概况 C", "概况 D", "拒收事件（死信） A"},
 }
 """Dashboard → its queries that know nothing of backfilled days; of the pipeline's, all but the plan's time."""

@@ -82,6 +82,10 @@ class _Answers(BaseHTTPRequestHandler):
             self._note_token()
             self._answer(*self.server.fails or self.server.health)
             return
+        if address.path.startswith("/d/"):  # what a browser opens; Grafana answers with its app, and this with the page
+            known = self.server.dashboards.get(address.path.removeprefix("/d/"))
+            self._answer(*((200, {"title": known["title"]}) if known else (404, {"message": "Dashboard not found"})))
+            return
         if self._is_turned_away(may_be_anonymous=address.path != "/api/user"):
             return
         kind, _, uid = address.path.removeprefix("/api/").rpartition("/")
