@@ -15,10 +15,10 @@ from services.alert_rules.pipeline_alerts import pipeline_alerts
 from services.alert_rules.promise_alerts import promise_alerts
 from services.alert_rules.recording import recording_rules
 from services.domain.plan.plan import Plan, Promise
-from services.metric_names.alert_pages import AlertPages
+from services.metric_names.alert_pages import NO_ADDRESSES, AlertPages
 
 
-def rule_groups(plan: Plan, speed: float, pages: AlertPages = AlertPages()) -> Rule:
+def rule_groups(plan: Plan, speed: float, pages: AlertPages = NO_ADDRESSES) -> Rule:
     """The rules file. `speed`: of the plan's clock; `pages`: where dashboards and runbooks are."""
     around = Surroundings(plan, speed, pages)
     promises = _official(plan)

@@ -18,7 +18,7 @@ from services.alert_rules.notice_alerts import NOTIFIER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
-from services.metric_names.alert_pages import AlertPages
+from services.metric_names.alert_pages import NO_ADDRESSES, AlertPages
 
 _HEADER = (
     "# Generated from the plan by `python -m services.alert_rules`. "
@@ -53,7 +53,7 @@ class Addresses:
     desk: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
-    pages: AlertPages = AlertPages()
+    pages: AlertPages = NO_ADDRESSES
     """Where browsers find dashboards and runbooks."""
 
 

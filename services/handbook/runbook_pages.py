@@ -101,7 +101,7 @@ def _is_chinese(block: Sequence[Token]) -> bool:
     """ValueError for a list in both languages: Markdown makes one of two lists that follow one another."""
     found = {_is_chinese_text(token) for token in block if token.type == "inline"}
     if len(found) > 1:
-        raise ValueError(f"a list is in both languages; put a paragraph between the two lists")
+        raise ValueError("a list is in both languages; put a paragraph between the two lists")
     return found == {True}
 
 

@@ -24,8 +24,8 @@ PARTS: Final = ("promises", "schema", "schema/events")
 
 
 def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
-    """Writes promises/*.md, alerts.md, schema/*.json, schema/events/*.json and asyncapi.json under `folder`, and the tables of
-    contract.md where that is there; a page that no promise has any more is removed.
+    """Writes promises/*.md, alerts.md, schema/*.json, schema/events/*.json and asyncapi.json under `folder`, and
+    the tables of contract.md where that is there; a page that no promise has any more is removed.
 
     InvalidPlan if there is no plan in the folder.
     """

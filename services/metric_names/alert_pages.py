@@ -93,6 +93,9 @@ class AlertPages(NamedTuple):
         return found | {"runbook": f"{RUNBOOKS}{alert}.md"}
 
 
+NO_ADDRESSES: Final = AlertPages()
+
+
 def dashboard_path(alert: str, language: str, chosen: Mapping[str, str] = {}) -> str:
     """`d/kpiwatch-promise?var-kpi=K06-1`, below the address of Grafana."""
     name = DASHBOARD_OF.get(alert, MACHINERY)

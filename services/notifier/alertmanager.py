@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from services.catalog.words.wording import SEVERITY_NAMES
 from services.domain.plan.plan import Plan, Strength, Title
 from services.domain.results.published import Card, Level
-from services.metric_names.alert_pages import AlertPages, in_address
+from services.metric_names.alert_pages import NO_ADDRESSES, AlertPages, in_address
 from services.notifier.card_sentence import CardSentences, moment_words
 from services.notifier.due_notices import AlertmanagerAway
 from services.notifier.notice_subject import Alert, alert_id, is_active, mirrored_card
@@ -118,9 +118,9 @@ class Alertmanager:
 
 
 class Mirror:
-    """The active cards, as alerts of the Alertmanager: real start times, plan times in words in annotations, no case."""
+    """The active cards, as alerts of the Alertmanager: real start times, the plan's times in words, no case."""
 
-    def __init__(self, alertmanager: Alertmanager, plan: Plan, pages: AlertPages = AlertPages()) -> None:
+    def __init__(self, alertmanager: Alertmanager, plan: Plan, pages: AlertPages = NO_ADDRESSES) -> None:
         self._alertmanager = alertmanager
         self._units = plan.units
         self._pages = pages

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,13 +20,19 @@ from dashboards.page import Language
 from services.alert_rules.alerts import rule_groups
 from services.catalog.words.wording import SEVERITY_MEANINGS, SEVERITY_NAMES
 from services.cli.__main__ import COMMANDS
+from services.desk.access import Role, Viewer
+from services.desk.pages.alerts_of_notice import alerts_of
 from services.domain.plan.plan import Plan
 from services.handbook.runbook_pages import PAGES, content_of, write_pages
+from services.messaging.records.ledger import Kind, Request
 from services.metric_names.alert_names import ALERT_NAMES
 from services.metric_names.alert_pages import ALERTS_BY_SEVERITY, AlertPages, dashboard_path
 from services.notifier.alertmanager import CARD_ALERT
 from services.runtime.settings import Settings
 from tests.unit.desk import client_of, example_desk, example_settings, shipped_plan
+from tests.unit.desk_reading import published, reading_desk
+from tests.unit.gateway import NOW
+from tests.unit.ledger_world import LedgerWorld
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
@@ -166,7 +173,7 @@ def test_every_link_of_every_page_leads_on_without_signing_in(reader: TestClient
             answer = reader.get(path)
             assert answer.status_code == 200, path
             links = re.findall(r'href="([^"]+)"', answer.text.partition("<main")[2])
-            assert all(link.startswith("/runbooks") or link.startswith(f"{GRAFANA}/d/kpiwatch-") for link in links)
+            assert all(link.startswith(("/runbooks", f"{GRAFANA}/d/kpiwatch-")) for link in links)
             waiting += [link for link in links if link.startswith("/runbooks")]
     assert seen == {"/runbooks", *(f"/runbooks/{alert}" for alert in ALERT_NAMES)}
 
@@ -184,6 +191,33 @@ def test_a_page_says_what_the_alert_asks_for_and_leads_to_its_dashboard(reader: 
 def test_without_grafana_a_page_has_no_dead_link(tmp_path: Path) -> None:
     page = client_of(example_desk(tmp_path)).get("/runbooks/KpiMissed").text
     assert "kpiwatch-promise" in page and "/d/kpiwatch" not in page
+
+
+def test_a_notice_of_an_alert_leads_to_its_runbook_and_to_no_stranger() -> None:
+    ours = f"{GRAFANA}/d/kpiwatch-promise?var-kpi=K06-1"
+    subjects = [
+        {"alertname": "KpiMissed", "dashboard_url": ours},
+        {"alertname": "KpiMissed", "dashboard_url": ours},
+        {"alertname": "SourceSilent", "dashboard_url": "https://stranger.example/d/x"},
+        {"alertname": "KpiAtRisk", "dashboard_url": f"{GRAFANA}.stranger.example/d/x"},
+        {"alertname": "<b>", "dashboard_url": ours},
+        {"case": "/units/x W-1"},
+        "text",
+    ]
+    found = {(each.alert, each.dashboard) for each in alerts_of(subjects, f"{GRAFANA}/")}
+    assert found == {("KpiMissed", ours), ("SourceSilent", ""), ("KpiAtRisk", "")}
+    assert alerts_of(subjects[:1], "")[0].dashboard == "" and alerts_of("text", GRAFANA) == []
+
+
+def test_the_page_of_a_notice_shows_where_its_alerts_lead(tmp_path: Path) -> None:
+    subjects = [{"alertname": "KpiMissed", "dashboard_url": f"{GRAFANA}/d/kpiwatch-promise"}]
+    said = {"title": "告警1项", "text_zh": "告警1项", "text_en": "alerts: 1", "subjects": subjects}
+    world = LedgerWorld(lambda: NOW - 1_000_000)
+    ledger = world.record(Request("a", Kind.NOTICE, "w", unit="liangjiang-water", body=said))
+    desk = reading_desk(tmp_path, published(), ledger)
+    desk = replace(desk, settings=desk.settings.model_copy(update={"grafana_url": GRAFANA}))
+    page = client_of(desk, Viewer("operations", Role.OPERATIONS)).get("/notices/1").text
+    assert 'href="/runbooks/KpiMissed"' in page and f'href="{GRAFANA}/d/kpiwatch-promise"' in page
 
 
 @pytest.mark.parametrize("alert", ["Nothing", "index", "..%2F..%2Fapp", "KpiMissed.html"])
