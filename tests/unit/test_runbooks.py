@@ -110,7 +110,7 @@ def test_the_file_of_a_runbook_is_named_beside_its_page_since_the_desk_may_be_wh
     ],
 )
 def test_the_pages_are_those_of_the_desk_unless_the_settings_name_others(given: dict[str, str], pages: str) -> None:
-    assert Settings(**given).runbooks_address == pages  # type: ignore[arg-type]  # each is a text
+    assert Settings(**given).runbooks_address == pages
 
 
 def test_every_alert_has_the_severities_that_the_page_of_alerts_lists_it_under() -> None:
