@@ -298,7 +298,7 @@ def test_links_of_a_dashboard_stay_in_its_language_but_for_the_one_to_the_other(
     english = dashboard["uid"].endswith("-en")
     inside = [url.removeprefix("/d/").partition("?")[0] for url in addresses({"panels": dashboard["panels"]})]
     assert {one.endswith("-en") for one in inside if one.startswith("kpiwatch")} <= {english}
-    others = [link["url"] for link in dashboard["links"] if link["type"] == "link"]
+    others = [link["url"] for link in dashboard["links"] if link["type"] == "link" and "?" not in link["url"]]
     assert others == [f"/d/{dashboard['uid'].removesuffix('-en') if english else dashboard['uid'] + '-en'}"]
 
 
