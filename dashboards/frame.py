@@ -30,7 +30,11 @@ Variable = Builder[VariableModel]
 
 WHOLE_DISTRICT = "ALL"
 _REFRESH = "30s"
-"""As often as Prometheus evaluates its rules at most. Whoever looks at days past chooses “off”: they do not change."""
+"""At most as often as Prometheus evaluates its rules."""
+_NEVER = "1d"
+"""For days past, which do not change. An address cannot say “off” to Grafana."""
+_HISTORY = "history"
+"""Uid of the data source of backfilled days (deploy/grafana/provisioning/datasources)."""
 
 
 def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], panels: Sequence[Panel]) -> Json:
@@ -44,14 +48,15 @@ def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], 
         .readonly()
         .refresh(_REFRESH)
         .time("now-6h", "now")
-        .timepicker(TimePicker().refresh_intervals([_REFRESH, "1m", "5m", "15m"]))
+        .timepicker(TimePicker().refresh_intervals([_REFRESH, "1m", "5m", _NEVER]))
         .with_variable(_datasource(page))
     )
     for variable in variables:
         made = made.with_variable(variable)
     for panel in (*header(page, with_system=name is Name.OVERVIEW), *panels):
         made = made.with_panel(panel)
-    made = made.link(_others(page)).link(_other_language(page, name))
+    chosen = [variable.build().name for variable in variables]
+    made = made.link(_others(page)).link(_other_language(page, name)).link(_history(page, name, chosen))
     written: Json = json.loads(json.dumps(made.build(), cls=JSONEncoder))
     panels_with_ids = [{"id": number, **panel} for number, panel in enumerate(written["panels"], start=1)]
     return written | {"panels": panels_with_ids, "annotations": {"list": [marks(page)]}}
@@ -78,6 +83,15 @@ def _other_language(page: Page, name: Name) -> DashboardLink:
     other = Language.EN if page.language is Language.ZH else Language.ZH
     link = DashboardLink("English" if other is Language.EN else "中文").type(DashboardLinkType.LINK)
     return link.url(f"/d/{uid(name, other)}").icon("external link").keep_time(True).include_vars(True)
+
+
+def _history(page: Page, name: Name, chosen: Sequence[str]) -> DashboardLink:
+    """The same page about the days that were backfilled, which is not asked again and again."""
+    link = (
+        DashboardLink(page.say("历史数据", "Days past")).type(DashboardLinkType.LINK).icon("clock-nine").keep_time(True)
+    )
+    given = "".join(f"&${{{variable}:queryparam}}" for variable in chosen)
+    return link.url(f"/d/{page.uid(name)}?var-datasource={_HISTORY}&refresh={_NEVER}{given}")
 
 
 def choice(name: str, label: str, series: str, value: str, text: str, *, first: str = "") -> Variable:

@@ -31,11 +31,17 @@ def _states(page: Page) -> list[Panel]:
     )
     onward = ((page.say("全部承诺", "All promises"), page.link(Name.PROMISES)),)
     tiles = [
-        stat(page, Frame("", Place(4, 6), about), [_count(by_rank[rank], onward)], Sizes(name=32, value=112))
+        stat(page, Frame("", Place(4, 6), about), [_count(by_rank[rank], onward)], Sizes(name=32, value=108))
         for rank in large
     ]
-    others = Together(tuple(_count(look, onward) for rank, look in by_rank.items() if rank not in large))
-    return [*tiles, stat(page, Frame("", Place(12, 6), about), [others], Sizes(name=14, value=36))]
+    others = tuple(_count(look, onward) for rank, look in by_rank.items() if rank not in large)
+    return [
+        *tiles,
+        *(
+            stat(page, Frame("", Place(6, 6), about), [Together(some)], Sizes(name=14, value=32))
+            for some in (others[:4], others[4:])
+        ),
+    ]
 
 
 def _count(look: Look, onward: tables.Links) -> Figure:
@@ -46,16 +52,17 @@ def _count(look: Look, onward: tables.Links) -> Figure:
 
 def _worst(page: Page) -> Panel:
     about = page.say(
-        "离目标最远的十项承诺，最远的在前。口径：占比按低于目标的百分点计，其他按超出限值的比例计；“还可未达标”是目标还允许的"
+        "离目标最远的十项承诺：先未达标，后有风险，各以最远的在前。口径：占比按低于目标的百分点计，其他按超出限值的比例计；“还可未达标”是目标还允许的"
         "未达标件数，负数为已超出的件数，均值等没有此数。"
         f"{page.red_card}为该承诺在各单位未解除的牌数。",
-        "The ten promises that are farthest from their target, the farthest first. Computed: shares by the points that "
+        "The ten promises that are farthest from their target: the missed first, then those at risk. Computed: "
+        "shares by the points that "
         "are missing, others by how much of the limit they are above it; “misses left”: how many more the target "
         "allows, negative: so many are too many; a mean has none. "
         f"{page.red_card}: active ones of the promise, in all units.",
     )
     empty = page.say("没有未达到目标的承诺。", "every target is reached.")
-    title = page.say("离目标最远的十项承诺", "The ten promises farthest from their target")
+    title = page.say("离目标最远的十项承诺", "Ten farthest from their target")
     return tables.worst(page, Frame(title, Place(16, 15), about, empty), _WORST)
 
 
@@ -66,7 +73,7 @@ def _changed(page: Page) -> Panel:
         "Computed: the "
         "state now is not that of midnight.",
     )
-    return tables.changed(page, Frame(page.say("今日变化", "Changed today"), Place(8, 7), about))
+    return tables.changed(page, Frame(page.say("今日变化", "Changed today"), Place(8, 7, 16, 9), about))
 
 
 def _cards(page: Page) -> Panel:
@@ -75,4 +82,6 @@ def _cards(page: Page) -> Panel:
         "Active cards, the most first. Computed: the sum over the promises of the cards of each unit that has to act.",
     )
     title = page.say(f"各单位{page.red_card}、{page.yellow_card}", "Cards by unit")
-    return tables.cards(page, Frame(title, Place(8, 8), about, page.say("没有未解除的牌。", "no card is active.")))
+    return tables.cards(
+        page, Frame(title, Place(8, 8, 16, 16), about, page.say("没有未解除的牌。", "no card is active."))
+    )

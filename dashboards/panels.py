@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Literal
+from unicodedata import east_asian_width
 
 from grafana_foundation_sdk.builders import common as common_builder
 from grafana_foundation_sdk.builders import dashboard as dashboard_builder
@@ -22,6 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
+    GridPos,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -132,10 +134,12 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How much of the page a panel takes: columns of 24, and rows."""
+    """How much of the page a panel takes: columns of 24, and rows; and where, if not behind the one before."""
 
     width: int
     height: int
+    x: int = 0
+    y: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ def query_table(
     `rows`: series with the label `key`, one for each row of the first query, where these are cheaper to ask for. A
     column has cells in those rows only: an outer join would add a row for each other key.
     """
-    panel = table.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
+    panel = table.Panel().title(frame.title).grid_pos(_at(frame.place))
     panel = panel.description(_with_reason(page, frame)).datasource(DATASOURCE)
     panel = panel.thresholds(_plain()).show_header(True).align(common.FieldTextAlignment.AUTO).inspect(False)
     asked = [column for column in columns if column.expr]
@@ -232,22 +236,45 @@ def _field_names(columns: Sequence[Column], asked: Sequence[Column]) -> list[str
 
 def _column_properties(page: Page, column: Column) -> list[DynamicConfigValue]:
     found: list[DynamicConfigValue] = []
-    mapped = mapping(page) if column.shown == "state" else column.mapping
+    mapped = column.mapping or (mapping(page) if column.shown == "state" else None)
     if mapped is not None:
         found.append(DynamicConfigValue("mappings", [mapped]))
-        if all(result.color for result in mapped.options.values()):
-            found.append(DynamicConfigValue("custom.cellOptions", _COLOURED_CELL))
-    elif column.shown == "text":
-        found.append(DynamicConfigValue("custom.cellOptions", common.TableAutoCellOptions(wrap_text=True)))
+    if looks := _looks_of_cells(column, mapped):
+        found.append(DynamicConfigValue("custom.cellOptions", looks))
     found += [DynamicConfigValue(id_val, value) for id_val, value in _format(column.shown)]
     if column.links:
         found.append(_links(column.links))
     if column.unseen:
         found.append(DynamicConfigValue("custom.hidden", True))
-    width = column.width or _WIDTHS.get(column.shown)
-    if width and not column.unseen:
+    elif width := _width(column):
         found.append(DynamicConfigValue("custom.width", width))
+    elif (least := _title_width(column)) > _AT_LEAST:
+        found.append(DynamicConfigValue("custom.minWidth", least))
     return found
+
+
+def _looks_of_cells(
+    column: Column, mapped: ValueMap | None
+) -> common.TableColoredBackgroundCellOptions | common.TableAutoCellOptions | None:
+    """Coloured where each text has a colour; words go on on the next line, and the row grows."""
+    if mapped is not None and all(result.color for result in mapped.options.values()):
+        return _COLOURED_CELL
+    return common.TableAutoCellOptions(wrap_text=True) if column.label or column.shown == "text" else None
+
+
+def _width(column: Column) -> int:
+    """In pixels, at least as much as its title takes; 0: what the others leave. Names have no width of their own."""
+    wanted = column.width or ("" if column.label else column.shown) and _WIDTHS.get(column.shown, 0)
+    return max(wanted, _title_width(column)) if wanted else 0
+
+
+def _title_width(column: Column) -> int:
+    """What the title takes, with the padding of a cell and the sign of sorting."""
+    return round(sum(14 if east_asian_width(sign) in "WF" else 8.4 for sign in column.title)) + 36
+
+
+_AT_LEAST = 150
+"""The width that Grafana gives to a column without one."""
 
 
 _WIDTHS: dict[Shown, int] = {"state": 130, "number": 90, "percent": 90, "count": 90, "moment": 150}
@@ -274,7 +301,7 @@ def _instant(letter: str, expr: str) -> prometheus_builder.Dataquery:
 
 def stat(page: Page, frame: Frame, asked: Sequence[Asked], sizes: Sizes = Sizes()) -> Panel:
     """Numbers, each below its name; a colour is given only beside a sign in the name or a mapped text."""
-    panel = stat_builder.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
+    panel = stat_builder.Panel().title(frame.title).grid_pos(_at(frame.place))
     panel = panel.description(frame.about).datasource(DATASOURCE).no_value(frame.empty or "–")
     panel = panel.reduce_options(common_builder.ReduceDataOptions().calcs(["lastNotNull"]))
     panel = panel.graph_mode(common.BigValueGraphMode.NONE).color_mode(common.BigValueColorMode.VALUE)
@@ -318,7 +345,7 @@ def _figure_properties(page: Page, figure: Figure) -> list[DynamicConfigValue]:
 
 def graph(page: Page, frame: Frame, asked: Sequence[Asked]) -> Panel:
     """Lines over time; a line without a title is named by the labels of its series: put `{{label}}` in the title."""
-    panel = timeseries.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
+    panel = timeseries.Panel().title(frame.title).grid_pos(_at(frame.place))
     panel = panel.description(_with_time_axis(page, frame.about)).datasource(DATASOURCE)
     panel = panel.show_points(common.VisibilityMode.NEVER).fill_opacity(0).line_width(2)
     panel = panel.no_value(frame.empty or _nothing(page))
@@ -348,7 +375,7 @@ def _line_properties(figure: Figure) -> list[DynamicConfigValue]:
 
 def timeline(page: Page, frame: Frame, expr: str, legend: str) -> Panel:
     """States over time, a line per series; the word is in the bar."""
-    panel = statetimeline.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
+    panel = statetimeline.Panel().title(frame.title).grid_pos(_at(frame.place))
     panel = panel.description(_with_time_axis(page, frame.about)).datasource(DATASOURCE)
     panel = panel.with_target(prometheus_builder.Dataquery().ref_id("A").expr(expr).range().legend_format(legend))
     panel = panel.mappings([mapping(page)]).show_value(common.VisibilityMode.AUTO).merge_values(True)
@@ -359,7 +386,7 @@ def timeline(page: Page, frame: Frame, expr: str, legend: str) -> Panel:
 
 def words(frame: Frame, markdown: str) -> Panel:
     """A text; variables in it are filled in."""
-    panel = text_builder.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
+    panel = text_builder.Panel().title(frame.title).grid_pos(_at(frame.place))
     return panel.description(frame.about).mode(text.TextMode.MARKDOWN).content(markdown)
 
 
@@ -389,6 +416,10 @@ def _with_time_axis(page: Page, about: str) -> str:
 
 def _panel_link(title: str, url: str) -> dashboard_builder.DashboardLink:
     return dashboard_builder.DashboardLink(title).url(url)
+
+
+def _at(place: Place) -> GridPos:
+    return GridPos(h=place.height, w=place.width, x=place.x, y=place.y)
 
 
 def _plain() -> dashboard_builder.ThresholdsConfig:

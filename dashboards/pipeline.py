@@ -36,7 +36,7 @@ from services.metric_names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
 
 def pipeline(page: Page) -> Json:
     """From the events to the figures: nothing here needs a choice."""
-    panels = [_health(page), _now(page), _events(page), _lag(page), _sweep(page), _partitions(page), _hidden(page)]
+    panels = [_health(page), *_now(page), _events(page), _lag(page), _sweep(page), _partitions(page), _hidden(page)]
     panels.append(_quarantined(page))
     return assemble(page, Name.PIPELINE, page.say("9 系统运行", "9 Pipeline"), [], panels)
 
@@ -55,42 +55,49 @@ def _health(page: Page) -> Panel:
         "sweep is "
         "more than five minutes behind; rows are not exported.",
     )
-    frame = Frame(page.say("是否正常", "Does it work?"), Place(24, 4), about, live_only(page))
-    return stat(page, frame, figures, Sizes(16, 36))
+    frame = Frame(page.say("是否正常", "Does it work?"), Place(24, 7), about, live_only(page))
+    return stat(page, frame, figures, Sizes(14, 32))
 
 
-def _now(page: Page) -> Panel:
-    counts = Together(
+def _now(page: Page) -> list[Panel]:
+    stuck = Together(
         (
-            Figure(page.say("事件总数", "events ever"), f"max({metrics.EVENTS.name})"),
             Figure(page.say("隔离办件", "quarantined"), f"sum({metrics.QUARANTINED.name})", dimmed=True),
             Figure(
-                page.say("反复异常退出的进程", "workers that die"),
+                page.say("异常退出的进程", "workers that die"),
                 f"(count({metrics.WORKER_FAILURES.name}) or 0 * max({UP} == 1))",
                 dimmed=True,
             ),
+        )
+    )
+    records = Together(
+        (
+            Figure(page.say("事件总数", "events ever"), f"max({metrics.EVENTS.name})"),
             Figure(
-                page.say("无法识别的记录", "unreadable records"),
+                page.say("无法识别的记录", "unreadable"),
                 f"(sum({metrics.UNREADABLE.name}) or 0 * max({UP} == 1))",
                 dimmed=True,
             ),
         )
     )
-    figures: list[Asked] = [
-        counts,
-        Figure(page.say("时钟倍速", "speed of the clock"), SPEED, "number"),
-        Figure(page.say("15分钟拒收占比", "refused in 15 min"), DEAD_LETTER_RATIO, "percent"),
+    flow: list[Asked] = [
+        records,
+        Figure(page.say("时钟倍速", "clock's speed"), SPEED, "number"),
+        Figure(page.say("15分钟拒收", "refused, 15 min"), DEAD_LETTER_RATIO, "percent"),
     ]
-    about = page.say(
-        "系统此刻的几个数。口径：自始至今的事件数；现有隔离办件；连续异常退出三次以上的进程数；无法识别的记录条数；"
-        "计划时钟每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
-        "Figures of the machinery now. Computed: events since the beginning; cases in quarantine; workers that "
-        "died three "
-        "times in a row; unreadable records; seconds of the plan's clock per second; refused events of 15 minutes, of "
-        "those that came in.",
+    doubtful = page.say(
+        "系统此刻处理不了什么。口径：现有隔离办件；连续异常退出三次以上的进程数。",
+        "What the machinery cannot do now. Computed: cases in quarantine; workers that died three times in a row.",
     )
-    frame = Frame(page.say("现在", "Now"), Place(24, 4), about, live_only(page))
-    return stat(page, frame, figures, Sizes(16, 36))
+    about = page.say(
+        "事件来得怎样。口径：自始至今的事件数和无法识别的记录数；计划时钟每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
+        "How events come in. Computed: events and unreadable records since the beginning; seconds of the plan's clock "
+        "per second; refused events of 15 minutes, of those that came in.",
+    )
+    return [
+        stat(page, Frame(page.say("现在", "Now"), Place(8, 7), doubtful, live_only(page)), [stuck], Sizes(14, 32)),
+        stat(page, Frame(page.say("事件", "Events"), Place(16, 7), about, live_only(page)), flow, Sizes(14, 32)),
+    ]
 
 
 def _events(page: Page) -> Panel:

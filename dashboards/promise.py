@@ -9,6 +9,7 @@ from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import (
     DIMMED,
     MEASURED,
+    Asked,
     Column,
     Figure,
     Frame,
@@ -47,7 +48,7 @@ def promise(page: Page) -> Json:
     panels = [
         *_standing(page),
         _text(page),
-        _doubts(page),
+        *_doubts(page),
         _course(page),
         _league(page),
         _windows(page),
@@ -60,7 +61,7 @@ def promise(page: Page) -> Json:
 
 def _standing(page: Page) -> list[Panel]:
     """State and figures; and beside them what to act on."""
-    return [_state(page), _figures(page), _budget(page)]
+    return [_state(page), _figures(page), *_budget(page)]
 
 
 def _state(page: Page) -> Panel:
@@ -71,7 +72,7 @@ def _state(page: Page) -> Panel:
     )
     return stat(
         page,
-        Frame("${kpi:text}", Place(8, 5), about),
+        Frame("${kpi:text}", Place(8, 6), about),
         [Figure(page.say("状态", "state"), ranked, "state")],
         Sizes(value=40),
     )
@@ -92,10 +93,10 @@ def _figures(page: Page) -> Panel:
         "Computed: a share counts matured cases, open overdue ones included; the interval is Wilson's 95 %; a mean has "
         "none. Two digits; nothing is rounded into compliance.",
     )
-    return stat(page, Frame("${window:text} · ${unit:text}", Place(16, 5), about), [figures], Sizes(value=36))
+    return stat(page, Frame("${window:text} · ${unit:text}", Place(16, 7), about), [figures], Sizes(14, 30))
 
 
-def _budget(page: Page) -> Panel:
+def _budget(page: Page) -> list[Panel]:
     """What to act on: how much the objective still allows, and the cards."""
     missed = tables.verdicts_link(page, "$unit", "$kpi", "missed")
     counts = Together(
@@ -119,8 +120,10 @@ def _budget(page: Page) -> Panel:
         "so many are too many; a mean has none. Pace: misses of the month per what is allowed; above 1: faster than "
         "allowed. Cards: active ones of the district.",
     )
-    title = page.say("余量与牌", "What is left, and cards")
-    return stat(page, Frame(title, Place(24, 5), about), [counts, pace, cards], Sizes(value=36))
+    return [
+        stat(page, Frame(page.say("余量", "What is left"), Place(16, 7), about), [counts, pace], Sizes(14, 32)),
+        stat(page, Frame(page.say("牌（全区）", "Cards (district)"), Place(8, 7), about), [cards], Sizes(14, 48)),
+    ]
 
 
 def _of_unit(metric: Metric) -> str:
@@ -170,7 +173,7 @@ def _text(page: Page) -> Panel:
     return query_table(page, frame, "kpi", columns)
 
 
-def _doubts(page: Page) -> Panel:
+def _doubts(page: Page) -> list[Panel]:
     def together(shown: Shown, *of: tuple[str, str, Metric]) -> Together:
         return Together(tuple(Figure(page.say(zh, en), row(metric, _HERE, "kpi"), shown) for zh, en, metric in of))
 
@@ -182,12 +185,12 @@ def _doubts(page: Page) -> Panel:
     )
     counts = together(
         "count",
-        ("理由成立", "justified", metrics.JUSTIFIED),
-        ("未报送，无法评价", "unmeasured", metrics.UNMEASURED),
+        ("无法评价", "unmeasured", metrics.UNMEASURED),
         ("待报送", "awaiting report", metrics.AWAITING),
         ("暂定", "provisional", metrics.PROVISIONAL),
         ("要素未填报", "unclassified", metrics.UNCLASSIFIED),
     )
+    justified = Figure(page.say("理由成立", "justified"), row(metrics.JUSTIFIED, _HERE, "kpi"))
     late = Figure(
         page.say("逾期补录待确认", "late entries"),
         row(metrics.LATE_ENTRY, _HERE, "kpi"),
@@ -215,8 +218,14 @@ def _doubts(page: Page) -> Panel:
         "district, "
         "since the beginning.",
     )
-    asked = [shares, Together((*counts.figures, late, *ever)), times]
-    return stat(page, Frame(page.say("可信度", "Reliability of the figure"), Place(24, 5), about), asked, Sizes(14, 28))
+    title = page.say("可信度", "Reliability")
+    parts: list[tuple[int, list[Asked]]] = [
+        (9, [shares, justified]),
+        (5, [counts]),
+        (5, [Together((late, *ever))]),
+        (5, [times]),
+    ]
+    return [stat(page, Frame(title, Place(width, 7), about), asked, Sizes(14, 28)) for width, asked in parts]
 
 
 def _course(page: Page) -> Panel:

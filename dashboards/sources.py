@@ -44,14 +44,14 @@ def _summary(page: Page) -> Panel:
             Figure(page.say("拒收总数", "refused ever"), f"sum({metrics.DEAD_LETTERS.name})"),
         )
     )
-    refused = Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent")
+    refused = Figure(page.say("15分钟拒收", "refused, 15 min"), DEAD_LETTER_RATIO, "percent")
     about = page.say(
         "多少数据源在报送，多少事件被拒收。口径：超过登记的通常间隔未报送的计为未报送；拒收占比为近15分钟拒收事件数÷收到事件数。",
         "How many sources speak, how many events are refused. Computed: silent: longer than the registered usual "
         "delay; "
         "refused: events of 15 minutes that were refused, of those that came in.",
     )
-    return stat(page, Frame(page.say("概况", "Summary"), Place(24, 4), about), [counts, refused], Sizes(16, 36))
+    return stat(page, Frame(page.say("概况", "Summary"), Place(24, 7), about), [counts, refused], Sizes(14, 32))
 
 
 def _sources(page: Page) -> Panel:

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMappingResult
 
 from dashboards.page import Name, Page, cell
 from dashboards.panels import MEASURED, Column, Frame, Order, Panel, query_table
-from dashboards.queries import NONE, PROMISE, described, of_units, official
+from dashboards.queries import NONE, PROMISE, described, of_units, official, read
 from dashboards.states import COLOURS, mapping, window_names
 from services.domain.results.published import State
 from services.metric_names import metrics
@@ -86,27 +86,28 @@ def promises(page: Page, frame: Frame, unit: str, only: str = "") -> Panel:
 
 
 def worst(page: Page, frame: Frame, many: int) -> Panel:
-    """The promises of the district that are farthest from their target, with who leads them."""
-    farthest = f"topk({many}, max by (kpi) ({metrics.DISTANCE.name}{{unit{DISTRICT}}} > 0))"
-    lead = page.label("lead")
-    leads = f'max by (kpi, {lead}) ({metrics.PROMISE_TEXT.name}{{variant="official"}})'
-    objective, far = page.label("objective_text"), page.say("距目标", "Distance")
-    state = f"max by (kpi, window) ({UNIT_RANK}{{unit{DISTRICT}}}) and on (kpi) {farthest}"
+    """The promises of the district that are farthest from their target, with who leads them; the missed ones first, as
+    everywhere."""
+    far = f"(max by (kpi) ({metrics.DISTANCE.name}{{unit{DISTRICT}}}) > 0)"
+    # the state before the distance; no distance reaches a thousand
+    order = f"1000 * (10 - max by (kpi) ({UNIT_RANK}{{unit{DISTRICT}}})) + on (kpi) clamp_max({far}, 999)"
+    farthest = f"topk({many}, {order})"
+    state = f"(max by (kpi, window) ({UNIT_RANK}{{unit{DISTRICT}}}) and on (kpi) {farthest})"
     red = f'sum by (kpi) (max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{level="red"}}))'
-    onward = promise_link(page, unit="ALL")
+    onward, sorting = promise_link(page, unit="ALL"), page.say("次序", "Order")
     columns = [
         Column(
             page.say("状态", "State"),
-            f"{described(page, f'({state})', objective)} * on (kpi) group_left ({lead}) {leads}",
+            f"{described(page, state)} * on (kpi) group_left ({_LEAD}) {_leads(page)}",
             shown="state",
             links=onward,
             width=100,
         ),
         Column(page.say("数值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{DISTRICT}}})", shown="number", width=80),
-        Column(page.say("计量单位", "Counted in"), label=MEASURED, width=80),
-        Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=onward, width=290),
-        Column(page.say("牵头单位", "Lead"), label=lead, shown="text", width=150),
-        Column(page.say("目标", "Target"), label=objective, shown="text"),
+        Column(page.say("目标", "Target"), read(official(metrics.OBJECTIVE, DISTRICT)), shown="number", width=80),
+        Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
+        Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=onward),
+        Column(page.say("牵头单位", "Lead"), label=_LEAD, shown="text", width=220),
         Column("n", official(metrics.N, DISTRICT), width=70),
         Column(page.red_card, red, zero=True, links=cards_link(page, "", cell("kpi"), "red"), width=70),
         Column(
@@ -115,11 +116,24 @@ def worst(page: Page, frame: Frame, many: int) -> Panel:
             links=verdicts_link(page, "", cell("kpi"), "missed"),
             width=100,
         ),
-        Column(far, farthest, unseen=True),
+        Column(sorting, farthest, unseen=True),
         Column("kpi", label="kpi", unseen=True),
         Column("window", label="window", unseen=True, mapping=window_names(page)),
     ]
-    return query_table(page, frame, "kpi", columns, Order(far, most_first=True), farthest)
+    return query_table(page, frame, "kpi", columns, Order(sorting, most_first=True), farthest)
+
+
+_LEAD = "lead"
+
+
+def _leads(page: Page) -> str:
+    """Who leads each promise, as series by kpi with the label _LEAD: of many the first two."""
+    label, between, others = page.label("lead"), page.say("、", ", "), page.say("等", " and others")
+    text = f'{metrics.PROMISE_TEXT.name}{{variant="official"}}'
+    named = f'label_replace({text}, "{_LEAD}", "$1", "{label}", "(.*)")'
+    one = f"[^{between.strip()}]+"
+    named = f'label_replace({named}, "{_LEAD}", "${{1}}{others}", "{label}", "({one}{between}{one}){between}.*")'
+    return f"max by (kpi, {_LEAD}) ({named})"
 
 
 def changed(page: Page, frame: Frame) -> Panel:

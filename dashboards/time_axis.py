@@ -128,7 +128,7 @@ def _axes(page: Page) -> ValueMap:
     return ValueMap(
         {
             "0": ValueMappingResult(text=page.say("计划时间", "the plan's time"), index=0),
-            "1": ValueMappingResult(text=page.say("真实时间（模拟时钟）", "real (simulated clock)"), index=1),
+            "1": ValueMappingResult(text=page.say("真实时间（模拟时钟）", "real (simulated)"), index=1),
         }
     )
 

@@ -20,8 +20,9 @@ from dashboards.panels import (
 from dashboards.queries import PROMISE, counted, described, how_many, named
 from dashboards.signals import BY_SOURCE, signal_names
 from dashboards.states import RED_CARD, YELLOW_CARD, looks, window_names
+from services.domain.results.published import State
 from services.metric_names import metrics
-from services.metric_names.recording_rules import UNIT_RANK
+from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
 
 _HERE = 'unit="$unit"'
 
@@ -36,11 +37,11 @@ def unit(page: Page) -> Json:
     )
     title = page.say("该单位的承诺（由差到好）", "Its promises, the worst first")
     panels = [
-        _standing(page),
+        *_standing(page),
         _open_cards(page),
         _cases(page),
         tables.promises(page, Frame(title, Place(24, 12), about), tables.CHOSEN_UNIT),
-        _signals(page),
+        *_signals(page),
         _cards(page),
         _history(page),
     ]
@@ -48,18 +49,28 @@ def unit(page: Page) -> Json:
     return assemble(page, Name.UNIT, page.say("5 单位", "5 Unit"), chosen, panels)
 
 
-def _standing(page: Page) -> Panel:
-    figures = Together(
-        tuple(
-            Figure(look.text, how_many(f"{UNIT_RANK}{{{_HERE}}} == {look.rank:g}"), colour=look.colour, dimmed=True)
-            for look in looks(page)
+def _standing(page: Page) -> list[Panel]:
+    """How many promises stand where: no more numbers in a panel than a phone shows."""
+    figures = {
+        look.rank: Figure(
+            look.text, how_many(f"{UNIT_RANK}{{{_HERE}}} == {look.rank:g}"), colour=look.colour, dimmed=True
         )
-    )
+        for look in looks(page)
+    }
     about = page.say(
         "该单位各承诺在其正式统计期的状态。口径：每项承诺计一次。",
         "The state of each of its promises in its official window. Computed: each promise counts once.",
     )
-    return stat(page, Frame("${unit:text}", Place(18, 6), about), [figures], Sizes(14, 36))
+    first = [figures.pop(rank) for rank in (RANKS[State.MISSED], ASPIRED, RANKS[State.AT_RISK], RANKS[State.MET])]
+    others = tuple(figures.values())
+    return [
+        stat(page, Frame(title, Place(6, 7), about), [Together(tuple(some))], Sizes(14, 32))
+        for title, some in (
+            ("${unit:text}", first),
+            (page.say("尚不能评价", "Not judged yet"), others[:3]),
+            (page.say("不评价", "Not judged"), others[3:]),
+        )
+    ]
 
 
 def _open_cards(page: Page) -> Panel:
@@ -77,7 +88,7 @@ def _open_cards(page: Page) -> Panel:
         "Active cards on which it has to act; a number leads to the cases. Computed: the sum over its promises.",
     )
     title = page.say(f"{page.red_card}、{page.yellow_card}", "Cards")
-    return stat(page, Frame(title, Place(6, 6), about), [figures], Sizes(20, 56))
+    return stat(page, Frame(title, Place(6, 7), about), [figures], Sizes(16, 48))
 
 
 def _cases(page: Page) -> Panel:
@@ -143,19 +154,21 @@ def _cards(page: Page) -> Panel:
     return query_table(page, Frame(title, Place(12, 9), about), "kpi", columns, Order(red, most_first=True), rows)
 
 
-def _signals(page: Page) -> Panel:
-    figures = Together(
-        tuple(
-            Figure(name, f"({counted(_signalled(signal))})", dimmed=True)
-            for signal, name in signal_names(page).items()
-            if signal not in BY_SOURCE  # those are on the dashboard of sources
-        )
+def _signals(page: Page) -> list[Panel]:
+    figures = tuple(
+        Figure(name, f"({counted(_signalled(signal))})", dimmed=True)
+        for signal, name in signal_names(page).items()
+        if signal not in BY_SOURCE  # those are on the dashboard of sources
     )
     about = page.say(
         "使数据存疑的办件。口径：近30天内有该情形的办件数。",
         "Cases that make one doubt the numbers. Computed: how many of the last 30 days.",
     )
-    return stat(page, Frame(page.say("数据信号", "Signals"), Place(24, 5), about), [figures], Sizes(14, 28))
+    title, half = page.say("数据信号", "Signals"), len(figures) // 2
+    return [
+        stat(page, Frame(title, Place(12, 7), about), [Together(some)], Sizes(14, 28))
+        for some in (figures[:half], figures[half:])
+    ]
 
 
 def _signalled(signal: str) -> str:

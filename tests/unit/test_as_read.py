@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.domain.plan.plan import Promise
 from services.domain.results.as_read import as_read
 from services.domain.results.published import ValueRow
 from tests.verdicts import shipped
@@ -54,6 +55,11 @@ def test_a_share_is_read_in_per_cent_and_no_miss_is_rounded_away(
 )
 def test_other_figures_are_read_in_their_own_unit(value: str, objective: str, read: float) -> None:
     assert as_read(row(value, objective), MINUTES) == read
+
+
+@pytest.mark.parametrize("promise", PLAN.promises, ids=lambda one: one.key)
+def test_each_definition_is_read_by_its_own_unit_of_measure(promise: Promise) -> None:
+    assert as_read(row("0.5"), promise) == (50 if promise.figure_unit == "share" else 0.5)
 
 
 @given(st.decimals(0, 1, places=6), st.sampled_from(["0", "0.05", "0.8", "0.9999", "1"]), st.sampled_from(["<=", ">="]))

@@ -101,7 +101,10 @@ def live_is_the_default(dashboard: Json) -> Iterator[str]:
 
 def links_keep_time_data_source_and_variables(dashboard: Json) -> Iterator[str]:
     for link in dashboard["links"]:
-        if not (link["keepTime"] and link["includeVars"]):
+        names = {one["name"] for one in dashboard["templating"]["list"]} - {"datasource"}
+        explicit = set(re.findall(r"\$\{(\w+):queryparam\}", link.get("url", "")))
+        other_source = link.get("url", "").partition("?")[2].startswith("var-datasource=history&refresh=1d")
+        if not link["keepTime"] or not (link["includeVars"] or (other_source and explicit == names)):
             yield f"{link['title']} forgets time or variables"
     for url in re.findall(r'"url": "(/d/[^"]*)"', json.dumps(dashboard["panels"])):
         if "?${__url_time_range}&var-datasource=${datasource}" not in url:
@@ -169,7 +172,7 @@ def a_table_has_few_columns_and_one_of_values(dashboard: Json) -> Iterator[str]:
         titles = list(steps(panel)["organize"]["renameByName"].values())
         unseen = {name for name, one in overrides(panel) if one.get("custom.hidden")}
         seen = [title for title in titles if title not in unseen]
-        if len(seen) > (9 if "十项" in panel["title"] or "ten" in panel["title"] else 7):
+        if len(seen) > (9 if re.search("十项|Ten farthest", panel["title"]) else 7):
             yield f"{panel['title']}: {seen}"
         if {"占比", "Share"} & set(seen):
             yield f"{panel['title']}: a column of shares beside one of figures"
@@ -230,6 +233,7 @@ CHECKS: dict[Check, Json] = {
     live_is_the_default: {"templating": {"list": [{"type": "datasource", "name": "datasource"}]}},
     links_keep_time_data_source_and_variables: {
         "links": [{"title": "English", "keepTime": True, "includeVars": False}],
+        "templating": {"list": []},
         "panels": [],
     },
     working_time_is_not_shown_in_days_of_24_hours: {

@@ -14,7 +14,7 @@ from services.casebook.casebook import ALL, CaseFilter, ListedCase
 from services.desk.access import Role, Viewer
 from services.desk.asking import Desk
 from services.desk.reading import card_lists, schema
-from services.desk.reading.card_lists import CardWish
+from services.desk.reading.card_lists import CardWish, VerdictWish
 from services.desk.reading.case_seen import key_of_token, token_of
 from services.desk.reading.cursor import BadCursor
 from services.desk.reading.kept import reading_engine
@@ -90,6 +90,19 @@ def test_a_unit_sees_its_own_cases_and_their_cards_and_nobody_elses(desk: Desk) 
     assert reading.behind(OTHER, PROMISE).lines == () != reading.behind(WATER_VIEWER, PROMISE).lines
     assert [line.unit for line in reading.promise(OTHER, PROMISE)] == ["ALL"]
     assert {line.unit for line in reading.promise(LEAD_VIEWER, PROMISE)} == {"ALL", WATER_UNIT}
+
+
+def test_a_number_of_verdicts_leads_to_exactly_these(desk: Desk) -> None:
+    """The filters of an address of a dashboard: a unit, and what was decided."""
+    every = desk.reading.behind(OPERATIONS, PROMISE).lines
+    assert {line.verdict for line in every} >= {"missed"}
+    for unit in ("", WATER_UNIT, "nobody"):
+        for verdict in ("", "missed", "met_by_late_entry", "reversed"):
+            found = desk.reading.behind(OPERATIONS, PROMISE, wish=VerdictWish(unit, verdict)).lines
+            assert list(found) == [line for line in every if unit in ("", line.unit) and verdict in ("", line.verdict)]
+    assert desk.reading.behind(OTHER, PROMISE, wish=VerdictWish(WATER_UNIT)).lines == (), (
+        "no filter widens what one sees"
+    )
 
 
 @pytest.mark.parametrize("viewer", NOBODYS, ids=lambda viewer: viewer.account)
@@ -295,6 +308,7 @@ def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
                 card_lists.open_cards(connection, scope, wish, page.next, limit=2)
             card_lists.led_cards(connection, scope, CardWish())
             card_lists.verdicts_of_promise(connection, scope, PROMISE)
+            card_lists.verdicts_of_promise(connection, scope, PROMISE, wish=VerdictWish("a", "missed"))
             card_lists.counted(connection, scope)
         for statement, given in list(asked):
             if "desk_" not in statement or "EXPLAIN" in statement:

@@ -15,6 +15,7 @@ from services.desk.pages.sheet import MOST_ROWS, sheet_answer
 from services.desk.reading.card_lists import CardLine, CardWish, Page
 from services.desk.routes import LISTED, Pages
 from services.domain.results.published import Level
+from services.domain.results.windows import ALL
 
 PAGES: Final = Pages()
 
@@ -34,7 +35,8 @@ class CardQuery(BaseModel):
     @property
     def wish(self) -> CardWish:
         """The cards that fit."""
-        return CardWish(self.unit, self.promise, Level(self.level) if self.level else None)
+        unit = "" if self.unit == ALL else self.unit  # as dashboards say it, which lead here
+        return CardWish(unit, self.promise, Level(self.level) if self.level else None)
 
 
 Asking = Annotated[CardQuery, Query()]

@@ -1,8 +1,9 @@
 """Promises: those of the viewer's own, and each with its figure by unit, its trend and the cases behind it."""
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, Field
 
 from services.catalog.words.promise_text import in_words
 from services.desk.access import EVERYONE, About, Access
@@ -11,10 +12,11 @@ from services.desk.asking import Ask
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, reading_page
 from services.desk.pages.sheet import sheet_answer
-from services.desk.reading.card_lists import CardWish
+from services.desk.reading.card_lists import CardWish, VerdictWish
 from services.desk.reading.figures import PromiseLine
 from services.desk.refusal import NotFound
 from services.desk.routes import LISTED, Pages
+from services.domain.results.windows import ALL
 
 PAGES: Final = Pages()
 
@@ -57,8 +59,21 @@ def _row(line: PromiseLine, of: SaidOf) -> tuple[object, ...]:
     )
 
 
+class BehindQuery(BaseModel):
+    """Which verdicts are listed. `unit`: `ALL` is every one, as on the dashboards, which lead here."""
+
+    unit: str = Field("", max_length=200)
+    verdict: Literal["", "missed", "met_by_late_entry", "reversed"] = ""
+    after: str = Field("", max_length=2_000)
+
+    @property
+    def wish(self) -> VerdictWish:
+        """The verdicts that fit."""
+        return VerdictWish("" if self.unit == ALL else self.unit, self.verdict)
+
+
 @PAGES.get("/promises/{kpi}", Access.READ, about=_about_promise)
-def promise(ask: Ask, kpi: str, after: str = "") -> Response:
+def promise(ask: Ask, kpi: str, query: Annotated[BehindQuery, Query()]) -> Response:
     """One promise: what it says, how it stands, and the cases behind the number."""
     reading, viewer = ask.desk.reading, ask.known
     found = next((each for each in ask.desk.plan.promises if each.is_official and each.id == kpi), None)
@@ -72,7 +87,8 @@ def promise(ask: Ask, kpi: str, after: str = "") -> Response:
         words=in_words(found, ask.desk.plan),
         whole=next((line for line in lines if line.unit == "ALL" and line.item == "-"), None),
         lines=[line for line in lines if (line.unit, line.item) != ("ALL", "-")],
-        behind=reading.behind(viewer, kpi, after),
+        behind=reading.behind(viewer, kpi, query.after, query.wish),
+        query=query,
         own=reading.open_cards(viewer, CardWish(promise=kpi)),
         led=reading.led_cards(viewer, CardWish(promise=kpi)),
     )

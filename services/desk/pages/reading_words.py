@@ -86,6 +86,7 @@ VERDICTS: Final[Mapping[str, Title]] = {
     "met_by_late_entry": _t("逾期补录后按期，待确认", "met by late entry, not confirmed"),
     "reversed": _t("已更正，不再超期", "reversed, no miss any more"),
 }
+ONLY: Final = _t("只列：", "Only:")
 CASES: Final = _t("办件查询", "Cases")
 SEARCH_HINT: Final = _t("编号可只写开头", "The beginning of the number is enough")
 CASE_STATE: Final = _t("办理状态", "State of the case")

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.casebook.casebook import Casebook, CaseFilter, CasePage
 from services.desk.access import About, Access, Viewer, may
 from services.desk.reading import card_lists, figures, schema
-from services.desk.reading.card_lists import CardLine, CardWish, Page, VerdictLine
+from services.desk.reading.card_lists import EVERY_VERDICT, CardLine, CardWish, Page, VerdictLine, VerdictWish
 from services.desk.reading.case_seen import CaseSeen, Sight, led_part, sight_of
 from services.desk.reading.figures import District, PromiseLine
 from services.desk.reading.scope import Scope, scope_of, whose
@@ -122,10 +122,10 @@ class Reading:
         with self._asking() as connection:
             return card_lists.counted(connection, self.scope(viewer), unit)
 
-    def behind(self, viewer: Viewer, kpi: str, after: str = "") -> Page[VerdictLine]:
+    def behind(self, viewer: Viewer, kpi: str, after: str = "", wish: VerdictWish = EVERY_VERDICT) -> Page[VerdictLine]:
         """The cases behind the number of a promise. Raises ReadingUnavailable, BadCursor."""
         with self._asking() as connection:
-            return card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after)
+            return card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after, wish)
 
     def cards(self, names: Sequence[str]) -> dict[str, CardLine]:
         """Cards by the keys of their records, for who may see what they belong to; a retracted one is missing. Raises
