@@ -16,6 +16,7 @@ _CENTRE = "operations"
 """The unit of alerts about the machinery: no unit of the plan, so that no unit's page is about it."""
 _SCOPES = {"district": Title(zh="全区", en="district"), "unit": Title(zh="本单位", en="the unit")}
 _NONE = "–"
+_ACT = ',severity="act"'
 _SEVERITIES = ("page", "act", "review", "inform")
 """Those that ask for something, the most urgent first."""
 
@@ -56,12 +57,11 @@ def _explained(page: Page) -> Panel:
 
 
 def _by_unit(page: Page) -> Panel:
-    unit = Column(page.say("单位", "Unit"), label="unit", mapping=unit_names(page), links=unit_link(page), width=160)
-    columns = [unit]
-    for severity in _SEVERITIES:
-        counted, first = _of_units(f',severity="{severity}"'), severity == _SEVERITIES[0]
-        expr = f"({counted} or 0 * {_of_units()})" if first else counted
-        columns.append(Column(page.name(SEVERITY_NAMES[severity]), expr, zero=not first, links=unit_link(page)))
+    columns = [_count(page, "act", f"({_of_units(_ACT)} or 0 * {_of_units()})")]
+    columns.append(
+        Column(page.say("单位", "Unit"), label="unit", mapping=unit_names(page), links=unit_link(page), width=160)
+    )
+    columns += [_count(page, each) for each in _SEVERITIES if each != "act"]
     about = page.say(
         "各单位当前的告警数，按要求分列。口径：承诺的全区告警计入牵头单位，其他告警计入出现情形的单位；系统告警见下。",
         "How many alerts each unit has, by what they ask for. Computed: an alert about the whole district counts for "
@@ -71,6 +71,12 @@ def _by_unit(page: Page) -> Panel:
     return query_table(
         page, frame, "unit", columns, Order(page.name(SEVERITY_NAMES["act"]), most_first=True), _of_units()
     )
+
+
+def _count(page: Page, severity: str, expr: str = "") -> Column:
+    """How many alerts of a severity each unit has. `expr`: of the first column, which has a row for each unit."""
+    counted = expr or _of_units(f',severity="{severity}"')
+    return Column(page.name(SEVERITY_NAMES[severity]), counted, zero=not expr, links=unit_link(page))
 
 
 def _of_units(chosen: str = "") -> str:

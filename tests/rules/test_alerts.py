@@ -923,8 +923,8 @@ def test_the_dashboard_of_alerts_shows_whose_they_are_since_when_and_what_they_a
     silent = f'{unit},source="/units/liangjiang-water"'
     of_machinery = 'level="none",unit="operations"'
     expected: dict[str, dict[str, float]] = {
-        by_unit[0]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
-        by_unit[1]: {f"{{{lead}}}": 1, f"{{{unit}}}": 2},
+        by_unit[0]: {f"{{{lead}}}": 1, f"{{{unit}}}": 2},
+        by_unit[1]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
         by_unit[2]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
         of_promises[0]: {
             f'{{{missed},{named},scope="district",{lead},whose="ALL"}}': 0,
