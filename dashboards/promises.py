@@ -43,9 +43,10 @@ def _alerts(page: Page) -> Panel:
         "“Alerting works” is always there: without it, alerting is broken. Computed: how many alerts fire.",
     )
     firing = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
+    onward = ((page.say("看告警", "To the alerts"), page.link(Name.ALERTS)),)
     columns = [
         Column(page.say("数量", "How many"), firing),
-        Column(page.say("告警", "Alert"), label="alertname", mapping=alert_names(page)),
+        Column(page.say("告警", "Alert"), label="alertname", mapping=alert_names(page), links=onward),
         Column(page.say("要求", "Asks for"), label="severity", mapping=severities(page)),
     ]
     frame = Frame(page.say("当前告警", "Alerts that fire"), Place(10, 14), about, live_only(page))
