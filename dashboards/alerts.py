@@ -105,7 +105,7 @@ def _of_promises(page: Page) -> Panel:
             links=((page.say("看该承诺", "To the promise"), promise),),
         ),
         *(Column(label, label=label, unseen=True) for label in ("kpi", "whose")),
-        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), unseen=True),
+        Column("window", label="window", mapping=window_names(page), unseen=True),
     ]
     about = page.say(
         "各单位关于承诺的告警。口径：自情形出现的实际时间；范围为“全区”的由牵头单位处理。",
