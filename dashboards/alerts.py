@@ -137,7 +137,7 @@ def _of_the_machinery(page: Page) -> Panel:
     )
     title_of = page.say("数据与系统告警", "Alerts about data and the system")
     frame = Frame(title_of, Place(24, tall(8)), about, live_only(page))
-    return query_table(page, frame, "alertname", columns, Order(page.say("要求", "Asks for")))
+    return query_table(page, frame, "alertname", columns, Order(_since(page), most_first=True))
 
 
 def _since(page: Page) -> str:
