@@ -2,6 +2,7 @@
 exist. Nobody signs in for it, and it shows nothing of the district."""
 
 import importlib
+import json
 import re
 import shlex
 from collections import defaultdict
@@ -88,6 +89,14 @@ def test_an_alert_about_a_promise_leads_to_that_promise_for_its_unit_in_its_wind
     about = "var-kpi=K06-1&var-window=year&var-unit="
     for alert in ("KpiMissed", "KpiAtRisk"):
         assert found[alert] == {f"{about}ALL", f"{about}{{{{ urlquery $labels.unit }}}}"}
+
+
+def test_the_dashboard_of_alerts_leads_to_the_runbook_of_each_row_and_says_where_else_it_is() -> None:
+    for runbooks in (BOTH.runbooks_address, ""):
+        made = dashboards(shipped_plan(), "", runbooks)[Language.ZH]
+        (panels,) = (json.dumps(one["panels"]) for one in made if one["uid"] == "kpiwatch-alerts")
+        to_runbook = f'{DESK}/runbooks/${{__data.fields[\\"alertname\\"]}}'
+        assert (to_runbook in panels, "docs/alerts.md" in panels) == (bool(runbooks), not runbooks)
 
 
 def test_without_addresses_an_alert_names_dashboard_and_file_and_has_no_dead_link() -> None:
