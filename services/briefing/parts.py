@@ -7,12 +7,15 @@ from services.briefing.district import Standing
 from services.briefing.model import Cell, Form, Language, Number, State
 from services.catalog.words.wording import state_name
 from services.domain.plan.plan import Promise
+from services.domain.results.budget import misses_left_of
 from services.domain.results.published import State as PromiseState
 from services.domain.results.published import ValueRow
 from services.figures.shown import NOTHING, is_share, row_key, shown
 
 FAILED = "denominator-numerator"
 """In the place of a column: the difference of two."""
+MISSES_LEFT = "misses_left"
+"""In the place of a column: what `budget.misses_left_of` computes of several."""
 
 
 def figure(row: ValueRow, column: str, promise: Promise) -> Number | str:
@@ -40,6 +43,14 @@ def failed(row: ValueRow) -> Number | None:
         return None
     number = Decimal(row.denominator) - Decimal(row.numerator)
     return Number(str(number), number, (row_key(row),), FAILED)
+
+
+def left(row: ValueRow, promise: Promise) -> Number | None:
+    """How many misses are left; None where some are too many, or where misses are not counted."""
+    found = misses_left_of(row, promise)
+    if found is None or found < 0:
+        return None
+    return Number(str(found), Decimal(found), (row_key(row),), MISSES_LEFT)
 
 
 def amount(number: int, of: str) -> Number:

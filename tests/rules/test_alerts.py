@@ -645,11 +645,17 @@ OF_THE_MACHINERY = {
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
-    [("0.96875", "96.88"), ("0.999996", "99.99"), ("1", "100")],  # 1: missed by what is not in the figure
+    ("value", "shown", "left", "budget"),
+    [
+        ("0.96875", "96.88", "-2", ("，超期件数已超出允许数2件", "; late cases above what is allowed: 2")),
+        ("0.999996", "99.99", "_", ("", "")),
+        # missed by what is not in the figure
+        ("1", "100", "0", ("，再有1件超期，全年即不达标", "; late cases until the year is missed: 1")),
+        ("1", "100", "2", ("，再有3件超期，全年即不达标", "; late cases until the year is missed: 3")),
+    ],
 )
 def test_an_alert_says_what_where_and_how_far_in_both_languages(
-    tools: MonitoringTools, tmp_path: Path, value: str, shown: str
+    tools: MonitoringTools, tmp_path: Path, value: str, shown: str, left: str, budget: tuple[str, str]
 ) -> None:
     series = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
     test = {
@@ -657,6 +663,13 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
         "input_series": [
             {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
             {"series": series, "values": f"{value}x60"},
+            {"series": series.replace("kpi_value", "kpi_misses_left"), "values": f"{left}x60"},
+            # of the district, and of another promise
+            {
+                "series": series.replace("kpi_value", "kpi_misses_left").replace("liangjiang-water", "ALL"),
+                "values": "-9x60",
+            },
+            {"series": series.replace("kpi_value", "kpi_misses_left").replace("K06-1", "K06-2"), "values": "-8x60"},
         ],
         "alert_rule_test": [
             {
@@ -667,9 +680,9 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
                         "exp_labels": UNIT_MISSED,
                         "exp_annotations": {
                             "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）"
-                            f"按期率{shown}%，未达目标100%",
+                            f"按期率{shown}%，未达目标100%{budget[0]}",
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
-                            f" for liangjiang-water: {shown} %, target 100%",
+                            f" for liangjiang-water: {shown} %, target 100%{budget[1]}",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
                             "objective_zh": "从受理到通水，每件不超过4个工作日",
                             "objective_en": "100 % within 4 working days",

@@ -22,12 +22,12 @@ from services.desk.reading.reading import Reading, ReadingUnavailable
 from services.desk.reading.scope import Scope
 from services.domain.history.corrections import corrected
 from services.domain.intake.facts import FactType, case_key
-from services.domain.results.published import Level, State
+from services.domain.results.published import Level, State, ValueRow
 from services.domain.time.rfc3339 import read
 from services.messaging.reader import Record
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS, KPI_VALUES
 from tests.unit.casebook_records import district
-from tests.unit.desk import example_settings
+from tests.unit.desk import client_of, example_settings
 from tests.unit.desk_reading import (
     LEAD,
     PROMISE,
@@ -214,6 +214,27 @@ def test_the_district_says_what_changed_and_what_is_worst(desk: Desk) -> None:
     assert {count.unit: count.red for count in found.cards}[WATER_UNIT] >= 1
     order = list(shipped().plan.units)
     assert [count.unit for count in found.cards] == sorted((count.unit for count in found.cards), key=order.index)
+
+
+def counted(unit: str, met: int, n: int, kpi: str = PROMISE, state: State = State.MISSED) -> ValueRow:
+    """A row of a share of so many cases."""
+    counts = {"numerator": str(met), "denominator": str(n), "n": str(n), "lower": "0", "objective": ">= 1"}
+    return value_row(unit, state, f"{met / n:.6f}", kpi=kpi, **counts)
+
+
+def test_the_worst_are_first_by_the_distance_that_is_exported_and_say_how_many_misses_are_left(tmp_path: Path) -> None:
+    rows = [counted("ALL", 9, 10), counted(WATER_UNIT, 3, 3, state=State.MET), counted("ALL", 4, 8, kpi="K06-2")]
+    desk = reading_desk(tmp_path, [value_record(number, row) for number, row in enumerate(rows)])
+    assert [(line.promise.id, line.gap) for line in desk.reading.district(OTHER).worst] == [
+        ("K06-2", 0.5),
+        (PROMISE, pytest.approx(0.1)),
+    ]
+    zh, en = (client_of(desk, OPERATIONS._replace(language=language)) for language in ("zh", "en"))
+    page = zh.get("/district").text
+    assert page.index("超出4件") < page.index("超出1件") and "余量" in page
+    assert "超期件数已超出允许数1件" in zh.get(f"/promises/{PROMISE}").text
+    assert "余量0件" in zh.get(f"/promises/{PROMISE}").text  # of the unit
+    assert "late cases above what is allowed: 1" in en.get(f"/promises/{PROMISE}").text
 
 
 def test_a_trend_has_the_last_value_of_each_day_and_outlives_a_new_index(tmp_path: Path) -> None:

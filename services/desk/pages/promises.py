@@ -39,7 +39,18 @@ def promises(ask: Ask) -> Response:
 def promises_sheet(ask: Ask) -> Response:
     """The same as a file."""
     of = SaidOf(ask)
-    columns = (w.STATE, w.NUMBER, w.PROMISE, w.UNIT, w.VALUE, w.TARGET, w.CASES_COUNTED, w.LATE_OPEN, w.WINDOW)
+    columns = (
+        w.STATE,
+        w.NUMBER,
+        w.PROMISE,
+        w.UNIT,
+        w.VALUE,
+        w.TARGET,
+        w.CASES_COUNTED,
+        w.MISSES_LEFT,
+        w.LATE_OPEN,
+        w.WINDOW,
+    )
     rows = (_row(line, of) for line in ask.desk.reading.promises(ask.known))
     return sheet_answer(w.PROMISES, [each.zh for each in columns], rows)
 
@@ -54,6 +65,7 @@ def _row(line: PromiseLine, of: SaidOf) -> tuple[object, ...]:
         of.value(line),
         of.target(line),
         int(row.n) if row.n.isdecimal() else row.n,
+        of.misses_left(line),
         int(row.open_overdue) if row.open_overdue.isdecimal() else row.open_overdue,
         of.window(line.promise),
     )

@@ -11,6 +11,7 @@ from services.desk.reading import schema
 from services.desk.reading.record_rows import value_row_of
 from services.desk.reading.scope import Scope
 from services.domain.plan.plan import Plan, Promise
+from services.domain.results.budget import Versions, misses_left_of
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Level, State, ValueRow
 from services.domain.results.windows import ALL
@@ -43,6 +44,11 @@ class PromiseLine(NamedTuple):
     gap: float | None
     """The distance to its target (`budget.distance_of`)."""
     trend: tuple[Day, ...] = ()
+
+    @property
+    def misses_left(self) -> int | None:
+        """See `budget.misses_left_of`; None of a single item."""
+        return misses_left_of(self.row, self.promise) if self.item == WHOLE else None
 
     @property
     def is_red(self) -> bool:
@@ -123,12 +129,13 @@ def _rank(line: PromiseLine) -> tuple[int, bool, Fraction | float, str]:
 
 
 def _lines(rows: Iterable[Any], plan: Plan) -> Iterable[PromiseLine]:
-    promises = {(each.id, each.variant): each for each in plan.promises}
+    versions = Versions.of(plan)
     for row in rows:
-        promise = promises.get((row.kpi, row.variant))
+        value_row = value_row_of(row.cells)
+        promise = versions.at(value_row)
         if promise is not None:
             state, before = State(row.state), State(row.before)
-            yield PromiseLine(promise, row.unit, row.item, value_row_of(row.cells), state, before, row.gap)
+            yield PromiseLine(promise, row.unit, row.item, value_row, state, before, row.gap)
 
 
 def _with_trends(connection: Connection, lines: Sequence[PromiseLine]) -> list[PromiseLine]:

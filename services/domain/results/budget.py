@@ -78,22 +78,23 @@ def misses_left_of(row: ValueRow, promise: Promise) -> int | None:
     """The misses left of a row, by what it has counted so far. None of what is not counted one by one (means, sums,
     figures that a source counts itself), and of what is reached by a date."""
     counted = counted_of(row, promise)
-    return None if counted is None or promise.target_date is not None else misses_left(counted)
+    return None if counted is None else misses_left(counted)
 
 
 def pace_of(row: ValueRow, promise: Promise) -> float | None:
     """The pace of misses in the row of the window that shows the month (`short_window`); None of what has no days."""
     counted = counted_of(row, promise)
-    return None if counted is None or not counted.grows or promise.target_date is not None else pace(counted)
+    return pace(counted) if counted is not None and counted.grows else None
 
 
 _COUNTED: Final = ("case", "duty", "entry")
 
 
 def counted_of(row: ValueRow, promise: Promise) -> Counted | None:
-    """What a row has counted; None where its figure is no share of things that are counted one by one."""
+    """What a row has counted; None where its figure is no share of things that are counted one by one, or is to be
+    reached by a date."""
     target = promise.target
-    if target is None or target.relation == "=" or not _is_of_counts(row, promise):
+    if target is None or not may_count_misses(promise) or not _is_of_counts(row):
         return None
     part, n = int(row.numerator), int(row.denominator)
     amount, tolerance = Fraction(target.amount), Fraction(promise.tolerance)
@@ -104,10 +105,17 @@ def counted_of(row: ValueRow, promise: Promise) -> Counted | None:
     return Counted(n, misses, max(min(allowed, Fraction(1)), Fraction(0)), promise.about != "entry")
 
 
-def _is_of_counts(row: ValueRow, promise: Promise) -> bool:
+def may_count_misses(promise: Promise) -> bool:
+    """Whether rows of a promise may have misses left: a share that must not fall below, or not exceed, its target, and
+    that is reached by no date. A ratio of sums is such a promise, too, and its rows have none."""
+    target = promise.target
+    is_bound = target is not None and target.unit == "share" and target.relation != "="
+    return is_bound and promise.about in _COUNTED and promise.target_date is None
+
+
+def _is_of_counts(row: ValueRow) -> bool:
     """Whether a row is a share of counts: each that is not empty has an interval (rule 8)."""
-    counts = row.numerator.isdecimal() and row.denominator.isdecimal() and bool(row.lower)
-    return counts and promise.figure_unit == "share" and promise.about in _COUNTED
+    return row.numerator.isdecimal() and row.denominator.isdecimal() and bool(row.lower)
 
 
 def _value(row: ValueRow) -> Fraction:
