@@ -17,6 +17,7 @@ import pytest
 
 from services.cli import archive, dead_letters, status
 from services.cli.__main__ import COMMANDS
+from services.cli.status_reading import DistrictStatus
 from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import cell_text
@@ -196,7 +197,7 @@ def test_status_shows_units_and_times_without_biting(
     cards = [card._replace(unit=text, level=Level.RED) for text in BITES]
     text = "".join(BITES)
     monkeypatch.setenv("KPIWATCH_PLAN", str(plan))
-    monkeypatch.setattr(status, "read_published", lambda *_: status.DistrictStatus(rows, {}, cards, text, text))
+    monkeypatch.setattr(status, "read_published", lambda *_: DistrictStatus(rows, {}, cards, text, text))
     assert run("status") == 0
     shown = capsys.readouterr()
     assert bad(shown.out + shown.err) == set()
