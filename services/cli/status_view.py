@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -176,30 +176,32 @@ class StatusView:
     # ---- above and below -----------------------------------------------------------------------------
     def summary(self, lines: Sequence[Line], cards: Sequence[Card], width: int) -> Text:
         """One line: how many promises are in which state, and how many cards are open."""
-        states, levels = Counter(line.state for line in lines), Counter(card.level for card in cards)
-        terms = self._plan.names.terms
-        parts = [
-            (
-                f"{SIGNS[state]} {self._say(STATE_NAMES[state])} {states[state]}",
-                _STYLES[state] if states[state] else "dim",
-            )
+        promises, other, levels = self._counted_states(lines), self._counted_others(lines), self._counted_cards(cards)
+        whom = f"{self._whom()}{self._either('：', ': ')}"
+        parts = [*promises, other, *levels]
+        if cell_len(whom) + _cells(parts) > width:
+            parts = [*promises, *levels]
+        line = Text(whom)
+        line.truncate(max(width - _cells(parts), 4), overflow="ellipsis")
+        return line + Text("  ").join(parts)
+
+    def _counted_states(self, lines: Sequence[Line]) -> list[Text]:
+        states = Counter(line.state for line in lines)
+        return [
+            _count(f"{SIGNS[state]} {self._say(STATE_NAMES[state])}", states[state], _STYLES[state])
             for state in _IN_SUMMARY
         ]
-        others = sum(count for state, count in states.items() if state not in _IN_SUMMARY)
-        parts += [(self._either(f"其他 {others}", f"other {others}"), "dim")]
-        for title, level, style in (
-            (terms.red_card, Level.RED, "bold red"),
-            (terms.yellow_card, Level.YELLOW, "yellow"),
-        ):
-            name = self._say(title)
-            parts.append((f"{name} {levels[level]}", style if levels[level] else "dim"))
-        whom, needed = f"{self._whom()}{self._either('：', ': ')}", sum(cell_len(text) + 2 for text, _ in parts)
-        if cell_len(whom) + needed > width + 2:
-            needed -= cell_len(parts[len(_IN_SUMMARY)][0]) + 2
-            del parts[len(_IN_SUMMARY)]  # the other states
-        line = Text(whom)
-        line.truncate(max(width - needed + 2, 4), overflow="ellipsis")
-        return line + Text("  ").join(Text(text, style) for text, style in parts)
+
+    def _counted_others(self, lines: Sequence[Line]) -> Text:
+        others = sum(line.state not in _IN_SUMMARY for line in lines)
+        return Text(self._either(f"其他 {others}", f"other {others}"), "dim")
+
+    def _counted_cards(self, cards: Sequence[Card]) -> list[Text]:
+        levels, terms = Counter(card.level for card in cards), self._plan.names.terms
+        return [
+            _count(self._say(terms.red_card), levels[Level.RED], "bold red"),
+            _count(self._say(terms.yellow_card), levels[Level.YELLOW], "yellow"),
+        ]
 
     def _whom(self) -> str:
         if self._wish.unit == ALL:
@@ -291,20 +293,20 @@ class StatusView:
         """Open cards by unit, the unit with most red cards first, and how many of them are about a node only."""
         if not cards:
             return [Text(self._either("没有未解除的红黄牌", "No card is open"), "green")]
-        counts = Counter((card.unit, card.level) for card in cards)
-        of_nodes = Counter(card.unit for card in cards if card.node != WHOLE)
-        units = sorted(
-            {unit for unit, _ in counts}, key=lambda unit: (-counts[unit, Level.RED], -counts[unit, Level.YELLOW], unit)
-        )
+        red, yellow, of_nodes = _by_unit(cards)
+        units = sorted(red.keys() | yellow.keys(), key=lambda unit: (-red[unit], -yellow[unit], unit))
         shown = units if self._wish.everything or most is None else units[:most]
         terms, either = self._plan.names.terms, self._either
+
+        def counted(heading: str, counts: Counter[str], keep: int, style: str = "") -> Column:
+            return Column(heading, [Text(_blank_zero(counts[unit]), style) for unit in shown], keep=keep)
+
         names = [Text(self._say(unit_title(one, self._plan))) for one in shown]
-        yellow = [Text(_blank_zero(counts[one, Level.YELLOW])) for one in shown]
         columns = [
             Column(either("未解除的红黄牌", "open cards"), names, is_number=False, keep=_NAME),
-            Column(self._say(terms.red_card), [_red(counts[one, Level.RED]) for one in shown], keep=_ALWAYS),
-            Column(self._say(terms.yellow_card), yellow, keep=8),
-            Column(either("其中环节", "of nodes"), [Text(_blank_zero(of_nodes[one])) for one in shown], keep=1),
+            counted(self._say(terms.red_card), red, _ALWAYS, "bold red"),
+            counted(self._say(terms.yellow_card), yellow, 8),
+            counted(either("其中环节", "of nodes"), of_nodes, 1),
         ]
         parts: list[RenderableType] = [table_of(columns, min(width, 78))]
         if more := len(units) - len(shown):
@@ -319,31 +321,52 @@ _NAME: Final = 99
 
 def table_of(columns: Sequence[Column], width: int) -> Table:
     """The columns that a terminal of a width takes; names get what is left. Columns without any cell are left out."""
-    kept = [column for column in columns if not column.is_empty]
-    for column in sorted((column for column in kept if column.keep < _ALWAYS), key=lambda column: column.keep):
-        of_name = _NAME_CELLS if column.keep >= _ASKED_FOR else _COMFORTABLE_CELLS
-        if _needs(kept, of_name) > width:
-            kept.remove(column)
+    kept = _kept(columns, width)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, width=width, header_style="dim")
     for column in kept:
-        is_name = column.keep == _NAME
+        justify: JustifyMethod = "right" if column.is_number else "left"
+        ratio, least = (1, 1) if column.keep == _NAME else (None, column.width)
         table.add_column(
-            column.heading,
-            justify="right" if column.is_number else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=1 if is_name else None,
-            min_width=1 if is_name else column.width,
+            column.heading, justify=justify, no_wrap=True, overflow="ellipsis", ratio=ratio, min_width=least
         )
     for cells in zip(*(column.cells for column in kept), strict=True):
         table.add_row(*cells)
     return table
 
 
+def _kept(columns: Sequence[Column], width: int) -> list[Column]:
+    """Those for which there is room; a name has more of it before a column is shown that nobody asked for."""
+    kept = [column for column in columns if not column.is_empty]
+    for column in sorted((column for column in kept if column.keep < _ALWAYS), key=lambda column: column.keep):
+        of_name = _NAME_CELLS if column.keep >= _ASKED_FOR else _COMFORTABLE_CELLS
+        if _needs(kept, of_name) > width:
+            kept.remove(column)
+    return kept
+
+
 def _needs(columns: Sequence[Column], of_name: int) -> int:
     """How wide a table of these columns is, with a cell between them, if the name has so many."""
     widths = (min(column.width, of_name) if column.keep == _NAME else column.width for column in columns)
     return sum(widths) + len(columns) - 1
+
+
+def _by_unit(cards: Iterable[Card]) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Unit → its red cards, its yellow ones, and those that are about a node only."""
+    red, yellow, of_nodes = Counter[str](), Counter[str](), Counter[str]()
+    for card in cards:
+        (red if card.level == Level.RED else yellow)[card.unit] += 1
+        of_nodes[card.unit] += card.node != WHOLE
+    return red, yellow, of_nodes
+
+
+def _count(name: str, count: int, style: str) -> Text:
+    """A name and a number; a zero is dimmed."""
+    return Text(f"{name} {count}", style if count else "dim")
+
+
+def _cells(parts: Iterable[Text]) -> int:
+    """How wide they are with two blanks between them."""
+    return sum(part.cell_len + 2 for part in parts) - 2
 
 
 def _red(count: int) -> Text:
@@ -355,8 +378,11 @@ def _blank_zero(count: int | str) -> str:
 
 
 def _clock(text: str) -> str:
-    """A time as people read it; empty: there is none."""
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M") if text else ""
+    """A time as people read it; empty: there is none. What is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return text
 
 
 def quarantine_line(count: int) -> Text:

@@ -190,15 +190,25 @@ def test_status_shows_units_and_times_without_biting(
     row = dict.fromkeys(ValueRow._fields, "1")
     rows = [
         ValueRow(**{**row, "kpi": "CALENDAR", "variant": "official", "unit": "ALL", "item": "-", "window": "all",
-                    "state": "met", "n": text, "open_overdue": text})
+                    "state": "met", "window_end": "", "n": text, "open_overdue": text})
         for text in BITES
     ]  # fmt: skip
     card = Card._make([""] * len(Card._fields))
     cards = [card._replace(unit=text, level=Level.RED) for text in BITES]
     text = "".join(BITES)
     monkeypatch.setenv("KPIWATCH_PLAN", str(plan))
-    monkeypatch.setattr(status, "read_published", lambda *_: DistrictStatus(rows, {}, cards, text, text))
-    assert run("status") == 0
+
+    class Reader:
+        def __init__(self, _: object) -> None: ...
+        def __enter__(self) -> "Reader":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def first(self, _: float) -> DistrictStatus:
+            return DistrictStatus(rows, {}, cards, text, text)
+
+    monkeypatch.setattr(status, "PublishedReader", Reader)
+    assert run("status", "--all") == 0
     shown = capsys.readouterr()
     assert bad(shown.out + shown.err) == set()
     assert "\\u001b[31mred" in shown.out and "[red]markup[/red]" in shown.out
