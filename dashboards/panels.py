@@ -4,7 +4,7 @@ Half a screen is 12 columns wide; on a phone Grafana puts every panel below the 
 panel holds one answer and a table has the state first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Literal
@@ -186,29 +186,27 @@ def query_table(
         expr = column.expr if column is asked[0] else _beside(column, key, there)
         panel = panel.with_target(_instant(letter, expr).format(PromQueryFormat.TABLE))
     shown = [column for column in columns if not column.hidden]
-    names = _field_names(shown, asked)
-    if len(asked) > 1:
-        panel = panel.with_transformation(
-            DataTransformerConfig(id_val="joinByField", options={"byField": key, "mode": "outer"})
-        )
-    panel = panel.with_transformation(
-        DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": names}})
-    )
-    panel = panel.with_transformation(
-        DataTransformerConfig(
-            id_val="organize",
-            options={
-                "excludeByName": {},
-                "indexByName": {name: place for place, name in enumerate(names)},
-                "renameByName": {name: column.title for name, column in zip(names, shown, strict=True)},
-            },
-        )
-    )
+    for step, options in _steps(key, shown, asked):
+        panel = panel.with_transformation(DataTransformerConfig(id_val=step, options=options))
     for column in shown:
         panel = panel.override_by_name(column.title, _column_properties(page, column))
     if order.title:
         panel = panel.sort_by([common_builder.TableSortByFieldState().display_name(order.title).desc(order.most_first)])
     return panel
+
+
+def _steps(key: str, shown: Sequence[Column], asked: Sequence[Column]) -> Iterator[tuple[str, dict[str, object]]]:
+    """What Grafana does with the answers: one table of them, with these columns, in this order, under these titles."""
+    names = _field_names(shown, asked)
+    if len(asked) > 1:
+        yield "joinByField", {"byField": key, "mode": "outer"}
+    yield "filterFieldsByName", {"include": {"names": names}}
+    order = {
+        "excludeByName": {},
+        "indexByName": {name: place for place, name in enumerate(names)},
+        "renameByName": {name: column.title for name, column in zip(names, shown, strict=True)},
+    }
+    yield "organize", dict(order)
 
 
 def _beside(column: Column, key: str, there: str) -> str:

@@ -97,7 +97,7 @@ BUDGET_METRICS: tuple[Metric, ...] = (DISTANCE, MISSES_LEFT, MISSES_PACE)
 
 SHOWN = _of_row(
     "kpi_value_shown",
-    "The figure as it is read: a share in per cent, two digits, never rounded to its objective, to 0 or to 100.",
+    "The figure as it is read: a share in per cent, two digits; a miss never reads as if there were none.",
 )
 """Of every row (services/domain/results/as_read.py): tables show figures of several kinds in one column, beside what
 they are counted in."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.domain.plan.plan import Promise
 from services.domain.results.as_read import as_read
 from services.domain.results.published import ValueRow
+from services.figures.shown import rounded
 from tests.verdicts import shipped
 
 PLAN = shipped().plan
@@ -26,10 +27,10 @@ def row(value: str, objective: str = "") -> ValueRow:
     [
         ("0.99996", ">= 1", 99.99),
         ("1", ">= 1", 100),
-        ("0.940171", ">= 1", 94.01),
+        ("0.940171", ">= 1", 94.02),
         ("0.5", "", 50),
         ("0.57", "", 57),  # 0.57 * 100 is 56.99999999999999 in floating point
-        ("0.80004", ">= 0.8", 80.01),
+        ("0.80004", ">= 0.8", 80),
         ("0.79996", ">= 0.8", 79.99),
         ("0.05003", "<= 0.05", 5.01),
         ("0.00004", "<= 0", 0.01),
@@ -47,7 +48,7 @@ def test_a_share_is_read_in_per_cent_and_no_miss_is_rounded_away(
     ("value", "objective", "read"),
     [
         ("4.004", "<= 4", 4.01),
-        ("3.996", "<= 4", 3.99),
+        ("3.996", "<= 4", 4),
         ("109.571944", "", 109.57),
         ("7", "3..5", 7),
         ("5.001", "3..5", 5.01),
@@ -63,11 +64,17 @@ def test_each_definition_is_read_by_its_own_unit_of_measure(promise: Promise) ->
 
 
 @given(st.decimals(0, 1, places=6), st.sampled_from(["0", "0.05", "0.8", "0.9999", "1"]), st.sampled_from(["<=", ">="]))
-def test_what_is_read_is_on_the_same_side_of_the_objective(value: Decimal, end: str, relation: str) -> None:
+def test_what_misses_its_objective_reads_so(value: Decimal, end: str, relation: str) -> None:
     read = as_read(row(f"{value:f}", f"{relation} {end}"), SHARE)
     assert read is not None
-    limit = float(Decimal(end) * 100)
-    assert (read > limit, read < limit) == (value > Decimal(end), value < Decimal(end))
-    assert abs(read - float(value) * 100) < 0.01 + 1e-9
-    assert (read == 100) == (value == 1)
-    assert (read == 0) == (value == 0)
+    limit = Decimal(end)
+    if (value < limit) if relation == ">=" else (value > limit):
+        assert (read < limit * 100) if relation == ">=" else (read > limit * 100)
+    assert abs(read - float(value) * 100) <= 0.01 + 1e-9
+    assert (read == 100, read == 0) == (value == 1, value == 0)
+
+
+@given(st.decimals(0, 1, places=6))
+def test_the_terminal_reads_the_same(value: Decimal) -> None:
+    of = row(f"{value:f}", ">= 1")
+    assert f"{Decimal(str(as_read(of, SHARE))).normalize():f} %" == rounded(of, SHARE)

@@ -1,7 +1,7 @@
 """The figure of a value row as people read it on a page of many figures: two digits, and none is rounded away."""
 
 import re
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from services.domain.plan.plan import Promise
@@ -15,19 +15,30 @@ _PLAIN: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 def as_read(row: ValueRow, promise: Promise) -> float | None:
     """The value of a row, of a share in per cent; None without one.
 
-    Rounded down, or up where it would read as an end of its objective, or as 0, while it is more: 0.99996 of a share is
-    99.99 (no 100), and 4.004 days where 4 are promised are 4.01.
+    Rounded, but never to an end of its objective that it misses, nor a share to all or nothing that is neither: 0.99996
+    of a share is 99.99 (no 100), and 4.004 days where 4 are promised are 4.01 (decision 0287).
     """
     if not _PLAIN.fullmatch(row.value):
         return float(row.value) if row.value else None
-    scale = 100 if promise.figure_unit == "share" else 1
+    share = promise.figure_unit == "share"
+    scale = 100 if share else 1
     value = Decimal(row.value) * scale
-    down = value.quantize(_TWO_DIGITS, ROUND_FLOOR)
-    ends = [Decimal(0), *(Decimal(end) * scale for end in _ends(row.objective))]
-    up = any(value > end >= down for end in ends)
-    return float(value.quantize(_TWO_DIGITS, ROUND_CEILING) if up else down)
+    read = value.quantize(_TWO_DIGITS, ROUND_HALF_EVEN)
+    relation, ends = _objective(row.objective)
+    for end in (one * scale for one in ends):
+        if (relation != "<=" and value < end <= read) or (relation != ">=" and value > end >= read):
+            read = end + (_TWO_DIGITS if value > end else -_TWO_DIGITS)
+    return float(_not_whole(value, read) if share else read)
 
 
-def _ends(objective: str) -> list[str]:
-    """The numbers in the cell of an objective: `<= 28`, `3..5`."""
-    return [end for end in objective.rpartition(" ")[2].split("..") if _PLAIN.fullmatch(end)]
+def _not_whole(per_cent: Decimal, read: Decimal) -> Decimal:
+    """Neither does a share read as all, or as none, that is not."""
+    if per_cent < 100 <= read:
+        return 100 - _TWO_DIGITS
+    return _TWO_DIGITS if per_cent > 0 >= read else read
+
+
+def _objective(cell: str) -> tuple[str, list[Decimal]]:
+    """The relation and the numbers in the cell of an objective: `<= 28`, `3..5`, which has no relation."""
+    relation, _, numbers = cell.rpartition(" ")
+    return relation, [Decimal(end) for end in numbers.split("..") if _PLAIN.fullmatch(end)]
