@@ -4,14 +4,19 @@ It knows no broker, no terminal and no page.
 """
 
 from collections.abc import Collection
+from datetime import date
+from typing import NamedTuple
 
-from services.acting.matters import Shown
+from services.acting.matters import Shown, promise_words
 from services.acting.refused import ActRefused
+from services.catalog.words.assignments import ASSIGNED_FOR
+from services.catalog.words.unit_names import unit_title
 from services.domain.intake.facts import FactType, case_key
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import CasePromise, Plan, Strength, SupervisionStep, id_of
 from services.domain.time.limits import Limit
+from services.explanation.words import outcome_word
 from services.messaging.records.decisions import About, Decision, Matter, event_of, sent_again_by, struck_out
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
@@ -22,26 +27,29 @@ JUSTIFIED = FactType.CASE_JUSTIFIED.event_type
 EXTENDED = FactType.CASE_EXTENDED.event_type
 
 
-def on_late_entry(shown: Shown, accepts: bool, by: str) -> Decision:
+def on_late_entry(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
     """Confirm a late entry, or reject it. ActRefused where there is none, and none was ever decided on."""
     decided = [fact for fact in shown.facts if fact.type == FactType.CASE_CONFIRMED]
     if shown.judgement.outcome is not Outcome.LATE_ENTRY and not decided:
+        named = promise_words(shown.matter.kpi, judge)
+        word = outcome_word(shown.judgement.outcome, judge.kinds[shown.matter.kpi].promise)
         raise ActRefused(
-            f"该办件在承诺{shown.matter.kpi}下没有待认定的逾期补录",
-            f"{shown.matter.kpi} has no late entry in this case: the verdict is {shown.judgement.outcome}",
+            f"该办件在承诺{named.zh}下没有待认定的逾期补录：判定为{word.zh}",
+            f"the promise {named.en} has no late entry in this case: the verdict is {word.en}",
         )
-    word = "accepted" if accepts else "rejected"
-    data = {"kpi": id_of(shown.matter.kpi), "decision": word, **shown.about()}
-    return Decision(shown.matter, About.LATE_ENTRY, word, by, CONFIRMED, data)
+    answer = "accepted" if accepts else "rejected"
+    data = {"kpi": id_of(shown.matter.kpi), "decision": answer, **shown.about()}
+    return Decision(shown.matter, About.LATE_ENTRY, answer, by, CONFIRMED, data)
 
 
 def on_reason(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
     """Accept a reason for a miss, or reject it. ActRefused where the promise knows none."""
     promise = judge.kinds[shown.matter.kpi].promise
     if not isinstance(promise, CasePromise) or promise.strength is not Strength.SOFT:
+        named = promise_words(shown.matter.kpi, judge)
         raise ActRefused(
-            f"承诺{shown.matter.kpi}不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
-            f"{shown.matter.kpi} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
+            f"承诺{named.zh}不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
+            f"the promise {named.en} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
         )
     word = "accepted" if accepts else "rejected"
     data = {"kpi": promise.id, "decision": word, **shown.about()}
@@ -70,9 +78,11 @@ def on_extension(shown: Shown, grant: Limit | None, by: str) -> Decision:
 
 
 def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
-    """Strike out an earlier decision. ActRefused where the record is none, or has no event."""
+    """Strike out an earlier decision. ActRefused where the record is none, or has no event; an assignment has none, and
+    is taken back all the same."""
     number = record.number
-    if record.request.kind is not Kind.DECIDED or not _has_event(record):
+    is_assignment = record.request.body.get("about") == About.ASSIGNMENT
+    if record.request.kind is not Kind.DECIDED or not (is_assignment or _has_event(record)):
         raise ActRefused(
             f"第{number}号记录不是可以撤销的决定",
             f"record {number} is no decision that has an event: nothing can be withdrawn",
@@ -82,7 +92,7 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
         raise ActRefused(
             f"第{number}号记录本身是撤销：请重新作出决定", f"record {number} is a withdrawal: decide again instead"
         )
-    event_type, data = struck_out(number)
+    event_type, data = ("", {}) if is_assignment else struck_out(number)
     return Decision(earlier.matter, About.WITHDRAWAL, "withdrawn", by, event_type, data, number)
 
 
@@ -94,43 +104,66 @@ def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str)
     is_refused = outcome is not None and outcome.request.kind is Kind.NOT_IN_FORCE
     if not is_refused or sent_again_by(record) is not None or not _has_event(record):
         raise ActRefused(
-            f"第{number}号记录不是被网关拒收的决定：没有可以重新送达的",
+            f"第{number}号记录不是未生效的决定：没有可以重新送达的",
             f"record {number} is no decision that the gateway has refused: nothing is sent again",
         )
     earlier = Decision.read(record)
     return Decision(earlier.matter, earlier.about, earlier.decision, by, again=number)
 
 
-def on_assignment(shown: Shown, unit: str, by: str, plan: Plan) -> Decision:
+class Assignment(NamedTuple):
+    """What a unit is to do (交办)."""
+
+    unit: str
+    why: str
+    """A code of `ASSIGNED_FOR`."""
+    until: date
+    """The last day on which it is to answer."""
+
+
+def on_assignment(shown: Shown, assignment: Assignment, by: str, plan: Plan) -> Decision:
     """Let a unit answer for a case (交办), beside the one that holds it. ActRefused where the plan has no such unit."""
+    unit, why, until = assignment
     if unit not in plan.units:
         raise ActRefused("请在列表中选择单位", "choose a unit of the list", "to")
-    return Decision(shown.matter, About.ASSIGNMENT, "assigned", by, to=unit)
+    if why not in ASSIGNED_FOR:
+        raise ActRefused("请在列表中选择交办原因", "choose a reason of the list", "why")
+    return Decision(shown.matter, About.ASSIGNMENT, "assigned", by, to=unit, why=why, until=until.isoformat())
 
 
-def on_circular(record: LedgerRecord, issues: bool, by: str) -> Decision:
-    """Issue a 通报 that was proposed, or do not. ActRefused where the record proposes none."""
-    number = record.number
+def on_circular(record: LedgerRecord, units: Collection[str], by: str, plan: Plan) -> Decision:
+    """Issue a 通报 that was proposed to these units; to none: do not issue it. ActRefused where the record proposes
+    none, the plan has no such unit, or the unit that it is about is not among them."""
+    number, step = record.number, _proposal(record)
+    if step is None:
+        raise ActRefused(f"第{number}号记录没有提出通报建议", f"record {number} proposes no circular")
+    if not set(units) <= set(plan.units):
+        raise ActRefused("请在列表中选择单位", "choose units of the list", "units")
+    if units and step.unit in plan.units and step.unit not in units:
+        named = unit_title(step.unit, plan)
+        raise ActRefused(
+            f"通报须发给承办单位{named.zh}", f"a circular goes to the unit that it is about, too: {named.en}", "units"
+        )
+    owner, _, subject = step.key.case.partition(" ")
+    matter = Matter(step.key.kpi, case_key(owner, subject), step.key.cycle)
+    ordered = tuple(unit for unit in plan.units if unit in units)
+    return Decision(matter, About.CIRCULAR, "issued" if units else "not_issued", by, step=number, units=ordered)
+
+
+def _proposal(record: LedgerRecord) -> RecordedStep | None:
     try:
         step = RecordedStep.read(record.request) if record.request.kind is Kind.STEP else None
     except Unreadable:
-        step = None
-    if step is None or step.step is not SupervisionStep.CIRCULAR:
-        raise ActRefused(f"第{number}号记录没有提出通报建议", f"record {number} proposes no circular")
-    owner, _, subject = step.key.case.partition(" ")
-    matter = Matter(step.key.kpi, case_key(owner, subject), step.key.cycle)
-    return Decision(matter, About.CIRCULAR, "issued" if issues else "not_issued", by, step=number)
+        return None
+    return step if step is not None and step.step is SupervisionStep.CIRCULAR else None
 
 
-def may_decide(units: Collection[str], concerned: Collection[str]) -> None:
-    """ActRefused where a decider belongs to a unit that a decision concerns (回避)."""
-    own = sorted(set(units) & set(concerned))
-    if own:
-        named = ", ".join(own)
-        raise ActRefused(
-            "您的账号属于有关单位，不能就本单位的事项作出决定：请由其他人员决定",
-            f"your account belongs to {named}: nobody decides for their own unit; let somebody else decide",
-        )
+def units_concerned(step: RecordedStep, plan: Plan) -> tuple[str, ...]:
+    """各有关单位, to whom a 通报 is issued unless the operations centre chooses others: the unit that has the case, and
+    those that the plan names for the promise, as lead or as responsible. In the order of the plan."""
+    promise = next((each for each in plan.promises if each.key == step.key.kpi), None)
+    named = {step.unit} if promise is None else {step.unit, *promise.lead, *promise.responsible}
+    return tuple(unit for unit in plan.units if unit in named)
 
 
 def _has_event(record: LedgerRecord) -> bool:

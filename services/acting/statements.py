@@ -3,21 +3,24 @@
 It knows no broker, no terminal and no page.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pydantic import ValidationError
-
-from services.acting.matters import Shown
+from services.acting.matters import Shown, promise_words
 from services.acting.refused import ActRefused, ActUnclear
+from services.catalog.words.names import NameBook
+from services.catalog.words.unit_names import unit_title
 from services.domain.intake.facts import FactType
 from services.domain.judging.judge import Judge
-from services.domain.plan.plan import CasePromise, Strength, id_of
-from services.domain.time.limits import Limit
-from services.messaging.records.decisions import About, Statement
-from services.messaging.records.ledger import Kind
+from services.domain.plan.plan import CasePromise, Plan, Strength, id_of
+from services.domain.time.limits import Limit, LimitUnit
+from services.messaging.records.decisions import About, Statement, struck_out
+from services.messaging.records.ledger import Kind, LedgerRecord
 
+REQUESTS: Final = (About.REASON, About.EXTENSION)
+"""What a unit asks for."""
 JUSTIFIED = FactType.CASE_JUSTIFIED.event_type
 
 
@@ -31,15 +34,17 @@ class Speaker(NamedTuple):
     """Name → salted hash of a text that was written to it."""
 
 
-def may_answer(shown: Shown, unit: str, assigned: Collection[str] = ()) -> None:
+def may_answer(shown: Shown, unit: str, plan: Plan, assigned: Collection[str] = ()) -> None:
     """ActRefused unless the case is the unit's. `assigned`: units to which the operations centre has assigned it."""
     own = [shown.judgement.unit, shown.holder, *assigned]
     if unit not in own:
-        held = " or ".join(dict.fromkeys(own))
-        held_zh = "、".join(dict.fromkeys(own))
-        case = shown.name
-        raise ActRefused(f"办件“{case}”不属于单位{unit}：可以回告的单位为{held_zh}",
-                         f"{case!r} is not a case of {unit}: {held} may answer")  # fmt: skip
+        held = [unit_title(each, plan) for each in dict.fromkeys(own)]
+        mine, case = unit_title(unit, plan), shown.number
+        zh, en = "、".join(each.zh for each in held), " or ".join(each.en for each in held)
+        raise ActRefused(
+            f"办件“{case}”不属于{mine.zh}：可以回告的单位为{zh}",
+            f"“{case}” is not a case of {mine.en}: {en} may answer",
+        )
 
 
 def acknowledgement(shown: Shown, speaker: Speaker, until: date | None = None) -> Statement:
@@ -57,9 +62,11 @@ def justification(shown: Shown, speaker: Speaker, code: str | None, judge: Judge
     """A reason for missing a soft promise (说明理由): it counts as given from its record on. ActRefused where
     the promise knows no reasons, or the plan not this one."""
     if not takes_reasons(shown, judge):
-        kpi = shown.matter.kpi
-        raise ActRefused(f"承诺{kpi}不接受理由：只有“原则上”的承诺可以说明理由",
-                         f"{kpi} knows no reasons: only soft promises (原则上) do")  # fmt: skip
+        named = promise_words(shown.matter.kpi, judge)
+        raise ActRefused(
+            f"承诺{named.zh}不接受理由：只有“原则上”的承诺可以说明理由",
+            f"the promise {named.en} knows no reasons: only soft promises (原则上) do",
+        )
     coded = _coded(code, judge)
     data = {"kpi": id_of(shown.matter.kpi), "decision": "requested", "cycle": shown.matter.cycle, **coded}
     more = {"about": About.REASON.value, **coded, "type": JUSTIFIED, "data": data}
@@ -78,13 +85,33 @@ def extension_request(shown: Shown, speaker: Speaker, limit: Limit, code: str | 
     return _said(Kind.ASKED, shown, speaker, more)
 
 
+def withdrawal(shown: Shown, speaker: Speaker, request: LedgerRecord, seen: int) -> Statement:
+    """Take back a request on which nobody has decided (撤回申请). ActRefused where the record is none in this matter.
+
+    `seen`: the ledger is known up to this record: the keeper refuses it where a decision came first."""
+    number, body = request.number, request.request.body
+    is_request = request.request.kind is Kind.ASKED and body.get("about") in REQUESTS
+    if not is_request or request.request.subject != shown.matter.subject:
+        raise ActRefused(
+            f"第{number}号记录不是可以撤回的申请", f"record {number} is no request that can be taken back", "of"
+        )
+    more: dict[str, Any] = {"about": About.WITHDRAWAL.value, "withdraws": number}
+    if body.get("type"):
+        type, data = struck_out(number)
+        more |= {"type": type, "data": data}
+    return _said(Kind.ASKED, shown, speaker, more)._replace(seen=seen)
+
+
 def _coded(code: str | None, judge: Judge) -> dict[str, str]:
     """The code of a reason, if one is given. ActRefused for one that the plan does not have."""
     known = judge.plan.head.reasons
     if code is not None and known and code not in known:
-        listed = ", ".join(sorted(known))
+        book = NameBook(judge.plan)
+        named = [(book.reason(each), each) for each in sorted(known)]
+        zh = "、".join(f"{title.zh}`{each}`" for title, each in named)
+        en = ", ".join(f"{title.en} `{each}`" for title, each in named)
         raise ActRefused(
-            f"方案中没有理由类别“{code}”，可填：{listed}", f"the plan has no reason {code!r}: it has {listed}", "reason"
+            f"方案中没有理由类别“{code}”，可填：{zh}", f"the plan has no reason “{code}”: it has {en}", "reason"
         )
     return {} if code is None else {"reason": code}
 
@@ -98,18 +125,27 @@ def day_of(text: str, field: str = "until") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ActUnclear(f"“{text}”不是日期：请写成2021-10-11", f"{text!r} is no day: write it as 2021-10-11",
+        raise ActUnclear(f"“{text}”不是日期：请写成2021-10-11", f"“{text}” is no day: write it as 2021-10-11",
                          field) from None  # fmt: skip
 
 
 def limit_of(text: str, field: str = "limit") -> Limit:
-    """A limit as people write it: `5 working_days`. Raises ActUnclear."""
-    amount, _, unit = text.strip().partition(" ")
+    """A limit as people write it: `5 working days`, `5个工作日`. Raises ActUnclear."""
+    written = _CHINESE.fullmatch(text.strip())
     try:
-        return Limit.model_validate({"amount": int(amount), "unit": unit.strip()})
-    except (ValueError, ValidationError):
+        return Limit.parse(text if written is None else f"{written[1]} {_UNITS[written[2]]}")
+    except ValueError:
         raise ActUnclear(
-            f"“{text}”不是期限：请写数字和单位（如5 working_days）",
-            f"{text!r} is no limit: write a number and working_days, calendar_days, working_minutes, minutes or months",
+            f"“{text}”不是期限：请写数字和单位，如5个工作日、5日、90分钟、1个月",
+            f"“{text}” is no limit: write a number and working days, calendar days, working minutes, minutes or months",
             field,
         ) from None
+
+
+_UNITS: Final = {
+    "个工作日": LimitUnit.WORKING_DAYS,
+    "日": LimitUnit.CALENDAR_DAYS,
+    "分钟": LimitUnit.MINUTES,
+    "个月": LimitUnit.MONTHS,
+}
+_CHINESE: Final = re.compile(rf"([0-9]{{1,12}}) *({'|'.join(_UNITS)})")

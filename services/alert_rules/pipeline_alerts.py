@@ -10,7 +10,8 @@ from services.alert_rules.alert import OPERATIONS, Alert, plan_time, real_time, 
 from services.alert_rules.durations import DAY, HOUR, MINUTE
 from services.alert_rules.expressions import REFUSED, begins_in_working_hours, one_of_words, promise_name, unit_name
 from services.domain.plan.plan import Terms, Title
-from services.metric_names import metrics
+from services.metric_names import desk_metrics, metrics
+from services.metric_names.alert_pages import VALUE_OF_LABEL
 from services.metric_names.recording_rules import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE
 from services.runtime.worker_failures import REPEATED
 
@@ -80,6 +81,7 @@ def _sources_and_calendar(terms: Terms) -> Iterator[Alert]:
             " ({{ $labels.kpi }})",
         ),
         plan_time(MINUTE, 15 * MINUTE),
+        chosen={"unit": VALUE_OF_LABEL.format("unit")},
     )
     left = f"(min({metrics.CALENDAR_END.name}) - {CLOCK})"
     yield Alert(
@@ -208,7 +210,7 @@ def _records() -> Iterator[Alert]:
     )
     yield Alert(
         "RecordsUnreadable",
-        f"max by (topic) ({metrics.UNREADABLE.name}) > 0",
+        f"max by (topic) ({metrics.UNREADABLE.name} or {desk_metrics.INDEX_UNREADABLE.name}) > 0",
         to_operations("review"),
         Title(
             zh="消息主题 {{ $labels.topic }} 中有{{ $value }}条记录无法识别",

@@ -14,6 +14,7 @@ from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS,
 from services.domain.plan.plan import CasePromise, Plan, Promise, Strength, Title
 from services.domain.results.budget import may_count_misses
 from services.domain.results.published import State
+from services.metric_names.alert_pages import VALUE_OF_LABEL
 from services.metric_names.metrics import MISSES_LEFT
 from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
 
@@ -65,6 +66,11 @@ def _alert(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Alert:
         _summary(promise, plan, scope, bad),
         bad.waits,
         {"clause": promise.clause, "objective_zh": target.zh, "objective_en": target.en},
+        {
+            "kpi": promise.id,
+            "unit": "ALL" if scope == "district" else VALUE_OF_LABEL.format("unit"),
+            "window": promise.official_window.value,
+        },
     )
 
 

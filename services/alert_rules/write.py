@@ -10,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from services.alert_rules.alerts import rule_groups
+from services.alert_rules.briefing_alerts import BRIEFINGS_JOB
 from services.alert_rules.desk_alerts import DESK_JOB
 from services.alert_rules.durations import text
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
@@ -18,13 +19,13 @@ from services.alert_rules.notice_alerts import NOTIFIER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
+from services.metric_names.alert_pages import NO_ADDRESSES, AlertPages
 
 _HEADER = (
     "# Generated from the plan by `python -m services.alert_rules`. "
     "Do not edit: change the plan or services/alert_rules.\n"
 )
 
-RUNBOOKS = "deploy/runbooks/"
 TOKEN_FILE = "/secrets/webhook-token"
 """Where the Alertmanager of docker-compose.yml reads the token of the notifier's webhook."""
 SCRAPE_SECONDS = 15
@@ -53,6 +54,10 @@ class Addresses:
     desk: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
+    briefings: str | None = None
+    """Resolved at each scrape, too: not everybody has them sent."""
+    pages: AlertPages = NO_ADDRESSES
+    """Where browsers find dashboards and runbooks."""
 
 
 DOCKER = Addresses(
@@ -62,6 +67,7 @@ DOCKER = Addresses(
     notifier="notifier:19101",
     desk="desk:19106",
     relay="relay:19104",
+    briefings="briefings:19107",
 )
 
 
@@ -90,9 +96,10 @@ def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
     for name, target in jobs.items():
         if target is not None:
             yield _job(name, target)
-    if at.relay is not None:
-        host, _, port = at.relay.rpartition(":")
-        yield {"job_name": RELAY_JOB, "dns_sd_configs": [{"names": [host], "type": "A", "port": int(port)}]}
+    for name, target in {RELAY_JOB: at.relay, BRIEFINGS_JOB: at.briefings}.items():
+        if target is not None:
+            host, _, port = target.rpartition(":")
+            yield {"job_name": name, "dns_sd_configs": [{"names": [host], "type": "A", "port": int(port)}]}
 
 
 def _job(name: str, target: str) -> dict[str, Any]:
@@ -116,7 +123,7 @@ def write_rules(plan: Plan, speed: float, folder: Path, at: Addresses = DOCKER) 
     """
     files = {
         folder / "prometheus" / "prometheus.yml": prometheus_config(speed, at),
-        folder / "prometheus" / "rules.yml": rule_groups(plan, speed, RUNBOOKS),
+        folder / "prometheus" / "rules.yml": rule_groups(plan, speed, at.pages),
         folder / "prometheus" / "history.yml": history_config(at.prometheus),
         folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, at.notifier_url, str(at.token_file)),
     }

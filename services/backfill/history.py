@@ -29,10 +29,10 @@ from services.metric_names.samples import (
     Measured,
     WrittenLabels,
     annotation,
-    budget_samples,
     plan_samples,
     row_labels,
     row_samples,
+    samples_by_promise,
     signal_samples,
     source_samples,
 )
@@ -45,7 +45,7 @@ _LINES_IN_MEMORY = 200_000
 _IDENTITY = ValueRow._fields.index("window") + 1
 """So many columns say of what a row is; the next say when."""
 
-_OF_ROWS = (*metrics.ROW_METRICS.values(), *metrics.BUDGET_METRICS, metrics.STATE, metrics.STATE_AT_MIDNIGHT)
+_OF_ROWS = (*metrics.ROW_METRICS.values(), *metrics.OF_A_PROMISE, metrics.STATE, metrics.STATE_AT_MIDNIGHT)
 _BESIDE = (
     *metrics.FORECAST_METRICS.values(),
     *(metrics.SIGNAL, metrics.SIGNAL_OF, metrics.CARDS_OPEN, metrics.VERDICTS),
@@ -130,19 +130,18 @@ class History:
             self._rows[moment] += 1
             labels = row_labels(row)
             before = self._at_midnight(earlier, row, moment)
-            for one in (*row_samples(row, figures_of(row), labels), *self._budget(row, labels)):
+            computed = tuple(samples_by_promise(row, self._versions.at(row), labels))
+            for one in (*row_samples(row, figures_of(row), labels), *computed):
                 yield moment, one
             if before:
                 yield moment, Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
             if self._windows.has(row):
-                for one in self._windows.records(row, before):
+                read = next((one.value for one in computed if one.metric is metrics.SHOWN), None)
+                for one in self._windows.records(row, before, read):
                     yield moment, one
                 if recorded.is_whole(row):
                     self._states[moment][row.state] += 1
             earlier = row
-
-    def _budget(self, row: ValueRow, labels: WrittenLabels) -> Iterator[Measured]:
-        return budget_samples(row, self._versions.at(row), labels)
 
     def _at_midnight(self, earlier: ValueRow | None, row: ValueRow, moment: Instant) -> str:
         """The state when the day began that ends at the moment, where it was another one; the earlier row has it if it

@@ -124,8 +124,8 @@ class Answering:
     def show(self, named: Named) -> Shown:
         """Print what is answered. ActRefused where it is not the unit's."""
         key, explanation = the_account(self._book, named.case)
-        shown = named.among(matters_of(key, explanation))
-        may_answer(shown, self.speaker.unit)
+        shown = named.among(matters_of(key, explanation), self.judge)
+        may_answer(shown, self.speaker.unit, self.judge.plan)
         for line in lines_of(shown, self.judge):
             say(line)
         return shown

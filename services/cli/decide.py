@@ -93,7 +93,8 @@ def decide(
 def late_entry(context: typer.Context, case: Case, answer: Answer, promise: Promise, cycle: Cycle = None) -> None:
     """Confirm or reject what was reported after the limit (逾期补录)."""
     with _deciding(context) as at:
-        at.decide(on_late_entry(at.show(Named(case, promise, cycle)), answer is Answer.ACCEPT, at.by))
+        shown = at.show(Named(case, promise, cycle))
+        at.decide(on_late_entry(shown, answer is Answer.ACCEPT, at.by, at.book.judge))
 
 
 @app.command("reason")
@@ -156,7 +157,7 @@ class Deciding:
     def show(self, named: Named) -> Shown:
         """Print what is decided on."""
         key, explanation = the_account(self.book, named.case)
-        shown = named.among(matters_of(key, explanation))
+        shown = named.among(matters_of(key, explanation), self.book.judge)
         for line in lines_of(shown, self.book.judge):
             say(line)
         self.say_records(shown.matter.subject)

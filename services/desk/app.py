@@ -47,12 +47,14 @@ from services.desk.pages import (
     accounts,
     acts,
     assets,
+    assignments,
     cards,
     cases,
     centre,
     home,
     logs,
     promises,
+    runbooks,
     sign_in,
     supervision,
 )
@@ -74,10 +76,12 @@ FAMILIES: Final[tuple[Pages, ...]] = (
     cards.PAGES,
     cases.PAGES,
     supervision.PAGES,
+    assignments.PAGES,
     accounts.PAGES,
     logs.PAGES,
     acts.PAGES,
     centre.PAGES,
+    runbooks.PAGES,
 )
 """All pages. The first route that fits a path is taken."""
 

@@ -20,11 +20,13 @@ NAVIGATION: Final = (
     Entry("/promises", Title(zh="承诺", en="Promises"), Access.READ),
     Entry("/cases", Title(zh="办件", en="Cases"), Access.READ),
     Entry("/waiting", Title(zh="待决定", en="To decide"), Access.OPERATE),
+    Entry("/assignments", Title(zh="交办", en="Assigned"), Access.READ),
     Entry("/orders", Title(zh="督办单", en="Orders"), Access.READ),
     Entry("/circulars", Title(zh="通报", en="Circulars"), Access.READ),
     Entry("/notices", Title(zh="通知", en="Notices"), Access.READ),
     Entry("/sources", Title(zh="数据源", en="Sources"), Access.READ),
     Entry("/accounts", Title(zh="账号", en="Accounts"), Access.MANAGE),
+    Entry("/runbooks", Title(zh="告警手册", en="Runbooks"), Access.ANYONE),
     Entry("/logs", Title(zh="日志", en="Logs"), Access.LOGS),
 )
 """In the order of the menu."""

@@ -195,7 +195,7 @@ class PlanCollector(Collector):
         given = ScrapeInput(self._now(), self._snapshot.scrape(), self._counts(), self._working_time)
         for metric in (
             *metrics.ROW_METRICS.values(),
-            *metrics.BUDGET_METRICS,
+            *metrics.OF_A_PROMISE,
             metrics.STATE,
             metrics.STATE_AT_MIDNIGHT,
         ):

@@ -16,9 +16,9 @@ from services.metric_names import metrics
 from services.metric_names.samples import (
     Measured,
     WrittenLabels,
-    budget_samples,
     row_labels,
     row_samples,
+    samples_by_promise,
     signal_samples,
 )
 
@@ -97,7 +97,7 @@ class PublishedValues:
             self._hidden[key] = "over_budget"
             return {}
         found = list(row_samples(published.row, published.figures, labels))
-        found += budget_samples(published.row, self._sets.versions.at(published.row), labels)
+        found += samples_by_promise(published.row, self._sets.versions.at(published.row), labels)
         samples: dict[str, Sample] = {one.metric.name: WrittenSample.of(one) for one in found}
         before = published.state_at_midnight
         if before != state:

@@ -13,6 +13,7 @@ from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import date_words, limit_words, maturity_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words, objective
 from services.catalog.words.sample_names import sample_name
+from services.catalog.words.source_names import source_title
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_NAMES, SEVERITY_OF_A_MISS, window_names
 from services.domain.intake.facts import FACT_TYPE_OF
@@ -320,9 +321,9 @@ def _source(source: Source, plan: Plan) -> tuple[str, str, str]:
 
 
 def _named_source(source: str, plan: Plan) -> str:
-    """A source with the title of the unit that it is named after."""
-    unit = source.rpartition("/")[2]
-    return f"{unit_title(unit, plan).zh}<br>`{source}`" if unit in plan.units else f"`{source}`"
+    """A source with its title."""
+    title = source_title(source, plan)
+    return f"`{source}`" if title.zh == source else f"{title.zh}<br>`{source}`"
 
 
 # ---- samples -----------------------------------------------------------------------------------------------

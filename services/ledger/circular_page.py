@@ -16,6 +16,8 @@ class IssuedCircular(NamedTuple):
 
     step: RecordedStep
     decision: LedgerRecord
+    units: tuple[str, ...]
+    """To whom it was issued; at least the unit that it is about."""
 
 
 def circular_text(circular: IssuedCircular, plan: Plan) -> OrderText:
@@ -41,6 +43,7 @@ def _chinese(circular: IssuedCircular, plan: Plan) -> OrderText:
             f"该办件于{day_zh(step.raised_at)}转为红牌，经督办，至{day_zh(step.at)}满{step.days}个工作日仍未办结，现予通报。",
             f"《{head.title.zh}》{number}要求{clause}。",
             "请承办单位尽快办结，并书面报告原因和整改措施；请各单位引以为戒，按期兑现承诺。",
+            f"发送单位：{'、'.join(unit_title(unit, plan).zh for unit in circular.units)}。",
         ),
         date=day_zh(Zone(head.timezone).text(read(record.time))),
         record=f"台账第{record.number}号记录",
@@ -65,6 +68,7 @@ def _english(circular: IssuedCircular, plan: Plan) -> OrderText:
             f"Basis: {head.title.en}{clause}.",
             "The unit completes the case and reports in writing why it is late and what it changes. All units keep "
             "their promises in time.",
+            f"Issued to: {', '.join(unit_title(unit, plan).en for unit in circular.units)}.",
         ),
         date=day_en(Zone(head.timezone).text(read(record.time))),
         record=f"record {record.number} of the ledger",

@@ -36,6 +36,7 @@ from services.messaging.records.decisions import (
     in_force,
     not_in_force,
     sent_again_by,
+    taken_back_by,
 )
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
@@ -74,6 +75,8 @@ class Enforcement:
         self._waiting: dict[int, int] = {}
         """Number of a decision → of the record by which it is sent again; 0: it is sent the first time."""
         self._unreadable: dict[int, LedgerRecord] = {}
+        self._asked: dict[int, str] = {}
+        """Number of a request of a unit from which an event follows → its subject."""
         self._failures: Counter[str] = Counter()
         """Key of a case → how often in a row nothing could be sent of it."""
 
@@ -147,12 +150,28 @@ class Enforcement:
 
     def _follows(self, record: LedgerRecord) -> bool:
         try:
-            return event_of(record) is not None
+            has_event = event_of(record) is not None
+            if record.request.kind is Kind.ASKED and has_event:
+                return self._is_a_units(record)
+            return has_event
         except Unreadable as error:
             log.error("record %d of the ledger is a decision that cannot be read: %s", record.number, error)
             if record.request.kind is Kind.DECIDED:
                 self._unreadable[record.number] = record
             return False
+
+    def _is_a_units(self, record: LedgerRecord) -> bool:
+        """Whether a unit may have an event: it takes back nothing but a request of a unit, in the same matter."""
+        subject, withdrawn = record.request.subject, taken_back_by(record)
+        if withdrawn is None:
+            self._asked[record.number] = subject
+            return True
+        if self._asked.get(withdrawn) == subject:
+            return True
+        log.error(
+            "record %d of the ledger takes back what is no request of a unit: its event is not sent", record.number
+        )
+        return False
 
 
 class NoKey(ValueError):

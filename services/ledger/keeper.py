@@ -35,7 +35,7 @@ from services.ledger.recording import (
     refusal_of_key,
     utc_text,
 )
-from services.ledger.texts import Texts, erased_by
+from services.ledger.texts import ERASING, Texts, erased_by
 from services.ledger.verdict_requests import Published, missing_requests, verdict_requests
 from services.messaging.reader import Record
 from services.messaging.records.decisions import sent_again_by
@@ -193,8 +193,8 @@ class Keeper:
         self.number = self._stores.index.place().number
         for record in self._stores.index.of_kinds([Kind.CHECKPOINT]):
             self._note_checkpoint(record)
-        for record in self._stores.index.of_kinds([Kind.ERASED]):
-            self._stores.texts.erase(erased_by(record))
+        erasing = self._stores.index.of_kinds(ERASING)
+        self._stores.texts.erase([hash for record in erasing for hash in erased_by(record)])
         for record in self._stores.index.of_kinds(_OF_DECISIONS):
             self._follow(record)
 
@@ -394,8 +394,9 @@ class Keeper:
 
     def _apply(self, record: LedgerRecord) -> None:
         """What follows from a record of the ledger."""
-        if record.request.kind is Kind.ERASED:
-            self._stores.texts.erase(erased_by(record))
+        if record.request.kind in ERASING:
+            if hashes := erased_by(record):
+                self._stores.texts.erase(hashes)
         elif record.request.kind is Kind.CHECKPOINT:
             try:
                 self._note_checkpoint(record)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from services.catalog.words.names import NameBook, names_for
+from services.catalog.words.times import day_title
 from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Promise, SupervisionStep, Title
 from services.domain.results.cards import WHOLE
@@ -17,6 +18,7 @@ from services.ledger.order_book import Order
 
 _STEPS_ZH = {SupervisionStep.REMINDER: "提醒", SupervisionStep.URGING: "催办", SupervisionStep.ORDER: "督办"}
 _STEPS_EN = {SupervisionStep.REMINDER: "reminded", SupervisionStep.URGING: "urged", SupervisionStep.ORDER: "ordered"}
+"""What an order says was done before. A 通报 that is only proposed is between the operations centre and nobody else."""
 
 
 _MOST_ZH, _MOST_EN = 300, 900
@@ -74,7 +76,7 @@ def _chinese(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
     what = promise.title.zh if promise is not None else step.key.kpi
     node = f"“{_node(order, plan, promise).zh}”环节" if step.key.node != WHOLE else ""
     due = f"，应于{time_zh(step.due_at)}前完成" if step.due_at else "，不符合要求"
-    earlier = "、".join(_STEPS_ZH[one] for one in order.before)
+    earlier = "、".join(_STEPS_ZH[one] for one in order.before if one in _STEPS_ZH)
     after = f"经{earlier}，" if earlier else ""
     number = f"（{head.number}）" if head.number else ""
     clause = f"：“{promise.clause}”" if promise is not None else ""
@@ -104,7 +106,7 @@ def _english(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
     what = promise.title.en if promise is not None else step.key.kpi
     node = f", node “{_node(order, plan, promise).en}”" if step.key.node != WHOLE else ""
     due = f", was due on {time_en(step.due_at)}" if step.due_at else " breaks a rule"
-    earlier = " and ".join(_STEPS_EN[one] for one in order.before)
+    earlier = " and ".join(_STEPS_EN[one] for one in order.before if one in _STEPS_EN)
     after = f" You were {earlier}." if earlier else ""
     clause = f": “{promise.clause}”" if promise is not None else ""
     return OrderText(
@@ -151,8 +153,7 @@ def time_zh(written: str) -> str:
 
 def day_zh(written: str) -> str:
     """`2021年10月15日`."""
-    day = datetime.fromisoformat(written)
-    return f"{day.year}年{day.month}月{day.day}日"
+    return day_title(datetime.fromisoformat(written)).zh
 
 
 def written_zh(instant: Instant, zone: Zone) -> str:

@@ -23,6 +23,7 @@ from services.messaging.records.ledger import (
     LedgerRecord,
     Request,
     hash_of,
+    is_hash,
     is_keepers_id,
     is_short_text,
 )
@@ -56,6 +57,8 @@ NOT_ITS_EVENT: Final = "event"
 
 NO_SEEN: Final = "seen"
 """It has to name the latest record that its writer knew, and does not."""
+_MOST_TEXTS: Final = 20
+"""Of a request that is not recorded."""
 _KNOWING: Final = frozenset((Kind.DECIDED, Kind.STEP))
 
 
@@ -222,7 +225,14 @@ def _refused(refusal: _Refusal, keeper: str) -> Request:
         subject=request.subject,
         unit=request.unit,
         body=body,
+        texts=_unrecorded_texts(request),
     )
+
+
+def _unrecorded_texts(request: Request) -> dict[str, str]:
+    """The texts of a request that is not recorded: they are erased, since no record has them."""
+    hashes = [hash for hash in request.texts.values() if is_hash(hash)]
+    return {f"text-{place}": hash for place, hash in enumerate(hashes[:_MOST_TEXTS], start=1)}
 
 
 def of_others(request: Request, keeper: str) -> Request:

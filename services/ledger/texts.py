@@ -20,6 +20,8 @@ from services.messaging.records.ledger import Kind, LedgerRecord, Request, is_ha
 
 _INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _SALT_BYTES: Final = 16
+ERASING: Final = (Kind.ERASED, Kind.NOT_RECORDED)
+"""Records by which texts are erased."""
 MOST_CHARACTERS: Final = 20_000
 
 
@@ -118,8 +120,9 @@ class Texts:
 
 
 def erased_by(record: LedgerRecord) -> list[str]:
-    """The hashes of texts that a record erases."""
-    named = record.request.texts.values() if record.request.kind is Kind.ERASED else ()
+    """The hashes of texts that a record erases: those that it says are erased, and those of a request that is not
+    recorded, which no record has."""
+    named = record.request.texts.values() if record.request.kind in ERASING else ()
     return [hash for hash in named if is_hash(hash)]
 
 

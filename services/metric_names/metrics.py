@@ -93,7 +93,16 @@ MISSES_PACE = _of_row(
 )
 """Its window is `month`, or `30d` where the promise has no `month`: a row of the official window says nothing of it."""
 BUDGET_METRICS: tuple[Metric, ...] = (DISTANCE, MISSES_LEFT, MISSES_PACE)
-"""What is computed of a row and its promise (services/domain/results/budget.py)."""
+"""How far a row is from its target, and what it still allows (services/domain/results/budget.py)."""
+
+SHOWN = _of_row(
+    "kpi_value_shown",
+    "The figure as it is read: a share in per cent, two digits; a miss never reads as if there were none.",
+)
+"""Of every row (services/domain/results/as_read.py): tables show figures of several kinds in one column, beside what
+they are counted in."""
+OF_A_PROMISE: tuple[Metric, ...] = (SHOWN, *BUDGET_METRICS)
+"""What is computed of a row and its promise, and has no column in a value row."""
 
 STATE = Metric(
     "kpi_state",

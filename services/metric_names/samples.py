@@ -13,6 +13,7 @@ from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title
 from services.domain.results import budget
+from services.domain.results.as_read import as_read
 from services.domain.results.published import ValueRow
 from services.domain.time.zone import Instant, Zone
 from services.messaging.records.values import Signal
@@ -72,12 +73,13 @@ def row_samples(row: ValueRow, figures: Mapping[str, float], labels: WrittenLabe
     yield Measured(metrics.STATE, WrittenLabels(labels | {"state": row.state}), 1)
 
 
-def budget_samples(row: ValueRow, promise: Promise | None, labels: WrittenLabels) -> Iterator[Measured]:
-    """How far a value row is from its target, and what its objective still allows: of the official definition of a
-    promise over all items. `promise`: the version by which the row was computed; None: it is not in the plan."""
+def samples_by_promise(row: ValueRow, promise: Promise | None, labels: WrittenLabels) -> Iterator[Measured]:
+    """The figure of a value row as it is read; of the official definition of a promise over all items also how far it
+    is from its target, and what its objective still allows. `promise`: the version by which the row was computed; None:
+    it is not in the plan."""
     if promise is None:
         return
-    figures: list[tuple[Metric, Fraction | float | None]] = []
+    figures: list[tuple[Metric, Fraction | float | None]] = [(metrics.SHOWN, as_read(row, promise))]
     if budget.is_official(row, promise):
         figures.append((metrics.DISTANCE, budget.distance_of(row, promise)))
         figures.append((metrics.MISSES_LEFT, budget.misses_left_of(row, promise)))

@@ -27,6 +27,7 @@ from services.ledger.writer import Ledger, LedgerAway, LedgerClient
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.ledger import Request
+from services.metric_names.alert_pages import AlertPages
 from services.notifier import attempts, due_notices, taking_over
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
 from services.notifier.asked import Asked, is_impossible
@@ -36,6 +37,7 @@ from services.notifier.channels.calls import Calls
 from services.notifier.contacts import OPERATIONS, contacts_path, open_contacts, read_contacts
 from services.notifier.contacts import Contacts as OpenedContacts
 from services.notifier.courier import Courier, Surroundings
+from services.notifier.decision_notices import CIRCULAR, DecisionNotices
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids
 from services.notifier.escalation import Escalation, has_readable_times
 from services.notifier.figures import Figures, Named, NoticeMetrics
@@ -110,7 +112,7 @@ class Notifier:
         self._units_as_of = clock.now()
         self._contacts = contacts
         self._alertmanager = Alertmanager(settings.alertmanager_url)
-        self._mirror = Mirror(self._alertmanager, plan)
+        self._mirror = Mirror(self._alertmanager, plan, AlertPages.of(settings, plan))
         self._sentences = CardSentences(plan)
         self._texts = NoticeTexts(plan)
         self._witnesses = Witnesses(Zone(plan.head.timezone))
@@ -129,6 +131,7 @@ class Notifier:
         )
         self._escalation = Escalation(plan, calendar_of(plan), ids.writer)
         self._steps = StepNotices(plan, self._numbering.of)
+        self._decisions = DecisionNotices(plan)
         self._courier = Courier(self.state, self._surroundings(settings.desk_url), ids, self._real.delivering)
         self._outbox = settings.outbox
         self._first: list[Request] | None = None
@@ -165,7 +168,7 @@ class Notifier:
 
     def _written(self, unit: str, subjects: Sequence[Subject], now: Instant) -> dict[str, Any]:
         """The recipients and texts of a notice."""
-        role = Role.LEADER if any(one.content.get("step") in _FOR_LEADERS for one in subjects) else Role.DUTY
+        role = Role.LEADER if any(_is_for_leaders(one) for one in subjects) else Role.DUTY
         recipients = [one.id for one in self._contacts.recipients(unit or OPERATIONS, role)]
         told = self._witnesses.due(unit, now)
         return {"recipients": recipients, **self._texts.of(unit, subjects, now), **told}
@@ -240,8 +243,8 @@ class Notifier:
             self._mirror.send(real_now(), self._real.seconds())
         except AlertmanagerAway as away:
             self._complain(str(away))
-        for step in self._steps.news():
-            self._due.report(step)
+        for subject in (*self._steps.news(), *self._decisions.news()):
+            self._due.report(subject)
         return [*self._escalation.due(now), *self._due.requests(), *self._courier.requests()]
 
     def _ask(self, requests: Iterable[Request]) -> None:
@@ -259,6 +262,7 @@ class Notifier:
             self._witnesses.take(record)
             self._escalation.take(record)
             self._steps.take(record)
+            self._decisions.take(record)
             request = self._asked.take(record)
             if request is not None and is_impossible(record):
                 self._due.impossible(request.id)
@@ -291,6 +295,11 @@ class Notifier:
         if self._real.seconds() - self._complained > _COMPLAIN_SECONDS:
             self._complained = self._real.seconds()
             log.warning("%s; trying again", what)
+
+
+def _is_for_leaders(subject: Subject) -> bool:
+    """Whether the notice is for whoever leads the unit, and not for who is on duty."""
+    return subject.content.get("step") in _FOR_LEADERS or subject.content.get("decision") == CIRCULAR
 
 
 def _since(delivered: str | None) -> datetime:

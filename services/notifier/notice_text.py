@@ -17,6 +17,7 @@ from services.metric_names.alert_names import ALERT_NAMES
 from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.message import Message
 from services.notifier.contacts import OPERATIONS
+from services.notifier.decision_notices import ASSIGNMENT, CIRCULAR
 from services.notifier.notice_subject import Subject
 from services.notifier.witnesses import TOLD
 
@@ -75,6 +76,8 @@ class NoticeTexts:
             Level.YELLOW: terms.yellow_card,
             "alert": Title(zh="告警", en="alerts"),
             "step": Title(zh="督办事项", en="steps of supervision"),
+            ASSIGNMENT: Title(zh="交办事项", en="assigned cases"),
+            CIRCULAR: Title(zh="通报", en="circulars"),
             "ended": Title(zh="已解除", en="ended"),
         }
         counted: dict[str, int] = dict.fromkeys(names, 0)
@@ -104,7 +107,7 @@ def message_of(notice: LedgerRecord, desk_url: str) -> Message:
 
 def _in_order(subjects: Sequence[Subject]) -> list[Subject]:
     """Red cards first, what has ended last; the end of a yellow card that turned red goes without saying."""
-    places = {"step": 0, Level.RED: 0, Level.YELLOW: 1, "alert": 0, "ended": 2}
+    places = {"step": 0, ASSIGNMENT: 0, CIRCULAR: 0, Level.RED: 0, Level.YELLOW: 1, "alert": 0, "ended": 2}
     ids = {one.id for one in subjects}
     shown = [one for one in subjects if one.active or one.replaced_by not in ids] or list(subjects)
     return sorted(shown, key=lambda one: (places[_kind(one)], str(one.content.get("due_at", "")), one.id))
@@ -115,6 +118,8 @@ def _kind(subject: Subject) -> str:
         return "ended"
     if "step" in subject.content:
         return "step"
+    if (decision := subject.content.get("decision")) in (ASSIGNMENT, CIRCULAR):
+        return str(decision)
     level = str(subject.content.get("level", ""))
     return level if level in tuple(Level) else "alert"
 

@@ -61,7 +61,7 @@ class Settings(BaseModel):
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
-    """Address that the exporter, notifier, gateway, relay, casebook, ledger and desk listen on."""
+    """Address that the exporter, notifier, gateway, relay, casebook, ledger, desk and briefings listen on."""
     exporter_port: Port = 19100
     """Metrics for Prometheus: /metrics."""
     notifier_port: Port = 19101
@@ -79,6 +79,11 @@ class Settings(BaseModel):
     desk_url: str = ""
     """Address of the desk as browsers know it, without a path: notices and dashboards lead to it; empty: loopback, and
     they say which command shows the cases."""
+    grafana_url: str = ""
+    """Address of Grafana as browsers know it, with its path: alerts link to their dashboard; empty: they name it."""
+    runbooks_url: str = ""
+    """Address of the pages of runbooks, to which alerts and dashboards link; empty: those of the desk at `desk_url`, or
+    without one the file."""
 
     # The gateway: what sources send by HTTP
     gateway_port: Port = 19102
@@ -146,6 +151,16 @@ class Settings(BaseModel):
     desk_log_days: Annotated[int, Field(ge=180, le=3_650)] = 180
     """Days for which it is kept who signed in, looked at what and took it away."""
 
+    # Briefings, sent on their day: `kpiwatch briefings`
+    briefings: Path = Path(".kpiwatch/briefings")
+    """Folder of the briefings that are sent, and of what was sent; only one process sends."""
+    briefings_at: str = "08:00"
+    """Time of the day, in the plan's zone, from which on a briefing is sent."""
+    briefings_language: Literal["zh", "en"] = "zh"
+    """In which language they are written."""
+    briefings_port: Port = 19107
+    """Metrics and health of the process that sends them."""
+
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")
     """Folder for what is fetched once: Kafka's jars, Prometheus, Alertmanager."""
@@ -183,9 +198,27 @@ class Settings(BaseModel):
         return self.replication or (3 if self.clock is None else 1)
 
     @property
+    def runbooks_address(self) -> str:
+        """Where the pages of runbooks are; empty: nowhere."""
+        return self.runbooks_url or (f"{self.desk_url.rstrip('/')}/runbooks" if self.desk_url else "")
+
+    @property
     def webhook_token(self) -> Path:
         """The file of the webhook's token, wherever it is."""
         return self.webhook_token_file or self.outbox.with_suffix(".token")
+
+    @property
+    def minutes_of_briefings(self) -> int:
+        """Minutes from midnight until a briefing is sent."""
+        hours, minutes = self.briefings_at.split(":")
+        return int(hours) * 60 + int(minutes)
+
+    @field_validator("briefings_at")
+    @classmethod
+    def _is_a_time_of_day(cls, value: str) -> str:
+        if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
+            raise ValueError("no time of a day; write it as 08:00")
+        return value
 
     @field_validator("demo_start")
     @classmethod
@@ -209,7 +242,7 @@ class Settings(BaseModel):
             _network(one)
         return ",".join(named)
 
-    @field_validator("alertmanager_url", "desk_url", "gateway_url")
+    @field_validator("alertmanager_url", "desk_url", "gateway_url", "grafana_url", "runbooks_url")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):
@@ -230,11 +263,11 @@ class Settings(BaseModel):
             raise ValueError("no address of a database; write it as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
         return value
 
-    @field_validator("desk_url")
+    @field_validator("desk_url", "grafana_url", "runbooks_url")
     @classmethod
     def _names_no_user(cls, value: str) -> str:
         if "@" in urlsplit(value).netloc:
-            raise ValueError("user or password in an address that every dashboard shows; leave them out")
+            raise ValueError("user or password in an address that dashboards and alerts show; leave them out")
         return value
 
     @field_validator("casebook", "ledger", "texts", "accounts")

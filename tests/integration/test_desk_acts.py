@@ -1,5 +1,6 @@
-"""The desk with the real keeper, gateway and casebook on a real Kafka: a unit gives a reason, the operations centre
-accepts it, the event is in force, and `kpiwatch ledger verify` finds nothing."""
+"""The desk with the real keeper, gateway and casebook on a real Kafka: a unit gives a reason, takes it back and gives
+another, the operations centre accepts that and withdraws its decision; each event is in force, and `kpiwatch ledger
+verify` finds nothing."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -100,17 +101,35 @@ def test_a_reason_given_at_the_desk_is_accepted_there_and_in_force(
         desk = parts.enter_context(opened(settings, tmp_path))
         unit = client_of(desk, Viewer("finance-01", Role.UNIT, "district-finance"))
         centre = client_of(desk, Viewer("centre-01", Role.OPERATIONS))
+
+        def in_force(count: int) -> None:
+            until(lambda: len(desk.acting.records.after(0, [Kind.IN_FORCE])) == count)
+
+        def last(kind: Kind) -> str:
+            return str(desk.acting.records.after(0, [kind])[-1].number)
+
+        sent(unit, "reason", text="误填")
+        in_force(1)
+        sent(unit, "withdraw-request", of=last(Kind.ASKED))
+        in_force(2)
+        assert "说明理由</a>" not in centre.get("/waiting").text
         sent(unit, "reason", text="合同对方账户冻结，待解除")
         until(lambda: "说明理由</a>" in centre.get("/waiting").text)
         until(lambda: "合同对方账户冻结" in centre.get(MatterAddress(MATTER).act("decide-reason")).text)
-        until(lambda: len(desk.acting.records.after(0, [Kind.IN_FORCE])) == 1)  # that a reason was given
-        until(lambda: len(book.facts([MATTER.case_key])[MATTER.case_key]) == len(INVOICE) + 1)
+        in_force(3)  # that a reason was given, taken back, and given
+        until(lambda: len(book.facts([MATTER.case_key])[MATTER.case_key]) == len(INVOICE) + 3)
         sent(centre, "decide-reason", decision="accept")
         until(lambda: verdict() == "justified")
-        until(lambda: len(desk.acting.records.after(0, [Kind.IN_FORCE])) == 2)
+        in_force(4)
         assert "说明理由</a>" not in centre.get("/waiting").text
         code, out = said("ledger", "verify")
         assert code == 0 and "not in force yet" not in out, out
         decided = desk.acting.records.after(0, [Kind.DECIDED])[0].request
         assert (decided.body["by"], decided.body["role"]) == ("centre-01", "operations")
         assert decided.body["data"]["decision"] == "accepted"
+        sent(centre, "withdraw-decision", of=last(Kind.DECIDED))
+        in_force(5)
+        until(lambda: verdict() == "overdue")
+        assert "说明理由</a>" in centre.get("/waiting").text
+        code, out = said("ledger", "verify")
+        assert code == 0 and "not in force yet" not in out, out

@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from dashboards.build import dashboards
 from dashboards.codes import by_name
+from dashboards.page import Language
+from services.catalog.load.plan_folder import load_plan
 from services.domain.results.published import WORST_FIRST, State
 from services.local.monitoring_tools import MonitoringTools
 from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
+from services.runtime.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
@@ -311,6 +315,27 @@ STORIES = [
         {15: [], 60: [], 110: []},
     ),
     Story(
+        "the index of one of two desks does not move for a quarter of an hour",
+        "DeskIndexBehind",
+        {
+            'kpi_desk_index_age_seconds{instance="a"}': "1x5 60+60x15 1x60",
+            'kpi_desk_index_age_seconds{instance="b"}': "1x100",
+        },
+        {9: [], 17: [{"severity": "act", **OPERATIONS}], 40: []},
+    ),
+    Story(
+        "a desk that reads a backlog for some minutes at its start",
+        "DeskIndexBehind",
+        {"kpi_desk_index_age_seconds": "0+60x8 1x60"},
+        {6: [], 9: [], 20: []},
+    ),
+    Story(
+        "what the desk cannot read, and the exporter does not know of",
+        "RecordsUnreadable",
+        {'kpi_desk_index_unreadable_records_total{topic="alert.cards"}': "0x5 1x60"},
+        {18: [], 25: [{"topic": "alert.cards", "severity": "review", **OPERATIONS}]},
+    ),
+    Story(
         "requests wait for the ledger",
         "LedgerWaiting",
         {
@@ -575,6 +600,22 @@ STORIES = [
         },
         {20: [], 30: [{"topic": "kpi.values", "severity": "review"}]},
     ),
+    Story(
+        "no process sends briefings any more",
+        "BriefingsDown",
+        {'up{job="kpiwatch-briefings",instance="a"}': "1x5 0x30 1x30"},
+        {15: [], 17: [{"severity": "act"}], 40: [{"severity": "act"}], 45: []},
+    ),
+    Story("nobody has briefings sent", "BriefingsDown", {UP: "1x60"}, {30: []}),
+    Story(
+        "a mailbox refuses the weekly briefing; the daily one is sent within an hour",
+        "BriefingNotSent",
+        {
+            'kpi_briefings_waiting{period="week",instance="a"}': "0x10 1x300 0x30",
+            'kpi_briefings_waiting{period="day",instance="a"}': "0x10 1x60 0x270",
+        },
+        {129: [], 131: [{"severity": "act", "period": "week"}], 320: []},
+    ),
     Story("the watchdog always barks", "Watchdog", {}, {0: [{"severity": "none"}]}),
 ]
 
@@ -631,7 +672,10 @@ OF_THE_MACHINERY = {
     "NoticeNotTaken",
     "RecipientUnreached",
     "DeskDown",
+    "DeskIndexBehind",
     "DeskSignInsFailing",
+    "BriefingsDown",
+    "BriefingNotSent",
     "PipelineDown",
     "SweepOld",
     "StreamLagHigh",
@@ -686,7 +730,12 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
                             "objective_zh": "从受理到通水，每件不超过4个工作日",
                             "objective_en": "100 % within 4 working days",
-                            "runbook_url": "deploy/runbooks/KpiMissed.md",
+                            "unit_zh": "liangjiang-water",
+                            "unit_en": "liangjiang-water",
+                            "action_zh": "当日处理",
+                            "action_en": "act today",
+                            "dashboard": "d/kpiwatch-promise?var-kpi=K06-1&var-window=year&var-unit=liangjiang-water",
+                            "runbook": "deploy/runbooks/KpiMissed.md",
                         },
                     }
                 ],
@@ -732,7 +781,12 @@ def test_a_source_is_named_after_the_unit_that_is_asked_about_it(
                         "exp_annotations": {
                             "summary_zh": f"近6小时内，{zh}报送的事件被拒收20条",
                             "summary_en": f"20 events of {en} were refused within six hours",
-                            "runbook_url": "deploy/runbooks/SourceRefused.md",
+                            "unit_zh": "运行中心",
+                            "unit_en": "operations centre",
+                            "action_zh": "当日处理",
+                            "action_en": "act today",
+                            "dashboard": "d/kpiwatch-sources",
+                            "runbook": "deploy/runbooks/SourceRefused.md",
                         },
                     }
                 ],
@@ -866,7 +920,9 @@ def rules_behind(names: tuple[str, ...]) -> tuple[str, list[str]]:
     kept = [{**group, "rules": [rule for rule in group["rules"] if name_of(rule) in needed]} for group in groups]
     kept = [group for group in kept if group["rules"]]
     written = StringIO()
-    YAML(typ="safe").dump({"groups": kept}, written)
+    writer = YAML(typ="safe")
+    writer.default_flow_style = False  # a brace in an address ends a value of the other style
+    writer.dump({"groups": kept}, written)
     return written.getvalue(), [group["name"] for group in kept]
 
 
@@ -891,3 +947,53 @@ def run_promtool(
         YAML().dump(whole, file)
     done = subprocess.run([tools.promtool, "test", "rules", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dashboard_of_alerts_shows_whose_they_are_since_when_and_what_they_are_about(
+    tools: MonitoringTools, tmp_path: Path
+) -> None:
+    made = dashboards(load_plan(Settings().plan))[Language.ZH]
+    (shown,) = (one["panels"] for one in made if one["uid"] == "kpiwatch-alerts")
+    by_unit, of_promises, others = (
+        [one["expr"] for one in panel["targets"]] for panel in shown if panel["type"] == "table"
+    )
+    missed = 'kpi="K06-1",severity="act",level="red",strength="hard",alertname="KpiMissed",window="year"'
+    named = 'promise="K06-1 小型项目供水接入",measured="%"'
+    lead, unit = 'unit="district-urban-management"', 'unit="liangjiang-water"'
+    silent = f'{unit},source="/units/liangjiang-water"'
+    of_machinery = 'level="none",unit="operations"'
+    expected: dict[str, dict[str, float]] = {
+        by_unit[0]: {f"{{{lead}}}": 1, f"{{{unit}}}": 2},
+        by_unit[1]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
+        by_unit[2]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
+        of_promises[0]: {
+            f'{{{missed},{named},scope="district",{lead},whose="ALL"}}': 0,
+            f'{{{missed},{named},scope="unit",{unit},whose="liangjiang-water"}}': 0,
+        },
+        others[0]: {
+            f'{{alertname="Watchdog",severity="none",{of_machinery},shown="–"}}': 0,
+            f'{{alertname="SourceSilent",severity="act",level="yellow",{silent},shown="/units/liangjiang-water"}}': 0,
+            f'{{alertname="StreamLagHigh",severity="act",{of_machinery},partition="3",shown="分区 3"}}': 0,
+        },
+    }
+    info = 'kpi="K06-1",variant="official",unit_of_measure="share",unit_of_measure_zh="百分比"'
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": state("K06-1", "ALL", "missed"), "values": "1x60"},
+            {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
+            {"series": f'kpi_promise_info{{{info},title_zh="小型项目供水接入"}}', "values": "1x60"},
+            {"series": f'kpi_source_silent{{source="/units/liangjiang-water",{unit}}}', "values": "1x60"},
+            {"series": WORKING, "values": "1x60"},
+            {"series": 'kpi_stream_lag_records{partition="3"}', "values": "20000x60"},
+        ],
+        "promql_expr_test": [
+            {
+                "expr": expr,
+                "eval_time": "40m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in samples.items()],
+            }
+            for expr, samples in expected.items()
+        ],
+    }
+    run_promtool(tools, tmp_path, ("KpiMissed", "SourceSilent", "StreamLagHigh", "Watchdog", UNIT_RANK), test)

@@ -127,15 +127,23 @@ def test_a_stale_decision_is_refused_with_what_came_since(said: Said, world: Led
     ("arguments", "code", "why"),
     [
         (("decide", *CONFIRM), 2, "--by before the command"),
-        (("decide", "--by", "x", "--yes", "late-entry", "W-2", "accept", "--promise", "WITHIN"), 1, "no case 'W-2'"),
-        (("decide", "--by", "x", "--yes", "late-entry", "W-1", "accept", "--promise", "Q"), 1, "says nothing of it"),
-        (("decide", "--by", "x", "--yes", *CONFIRM, "--cycle", "2"), 2, "--cycle with one of: 1"),
+        (("decide", "--by", "x", "--yes", "late-entry", "W-2", "accept", "--promise", "WITHIN"), 1, "no case “W-2”"),
+        (
+            ("decide", "--by", "x", "--yes", "late-entry", "W-1", "accept", "--promise", "Q"),
+            1,
+            "says nothing of the case",
+        ),
+        (
+            ("decide", "--by", "x", "--yes", *CONFIRM, "--cycle", "2"),
+            2,
+            "--cycle which request of the case “W-1” is meant: request 1",
+        ),
         (("decide", "--by", "x", "--yes", "reason", "W-1", "accept", "--promise", "WITHIN"), 1, "only soft promises"),
         (("decide", "--by", "x", "extension", "W-1", "grant", "--promise", "WITHIN"), 2, "write --limit"),
         (
             ("decide", "--by", "x", "extension", "W-1", "grant", "--promise", "WITHIN", "--limit", "five"),
             2,
-            "'five' is no limit",
+            "“five” is no limit",
         ),
         (("decide", "--by", "x", "--yes", "withdraw", "7"), 1, "no record 7"),
         (("answer", "acknowledge", "W-1", "--promise", "WITHIN"), 2, "--unit and --by before"),
@@ -147,7 +155,7 @@ def test_a_stale_decision_is_refused_with_what_came_since(said: Said, world: Led
         (
             ("answer", "--unit", "north", "--by", "x", "reply", "W-1", "--promise", "WITHIN", "--until", "soon"),
             2,
-            "'soon' is no day",
+            "“soon” is no day",
         ),
     ],
 )

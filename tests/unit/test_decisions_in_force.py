@@ -80,7 +80,7 @@ class Centre:
 
     def shown(self, name: str = "P", cycle: str | None = None) -> Shown:
         explanation = explain(self.judge, KEY, in_order(self.facts), self.now)
-        return Named("W-1", name, cycle).among(matters_of(KEY, explanation))
+        return Named("W-1", name, cycle).among(matters_of(KEY, explanation), self.judge)
 
     def decide(self, decision: Decision, seen: int | None = None) -> LedgerRecord:
         session = self.session()
@@ -122,7 +122,7 @@ def test_a_late_entry_confirmed_and_a_later_one_in_the_same_cycle_waits_for_its_
     centre = Centre([START, DONE])
     shown = centre.shown()
     assert shown.turned_by == (DONE,) and shown.through == at("2021-09-27T09:00")
-    decision = on_late_entry(shown, True, BY)
+    decision = on_late_entry(shown, True, BY, JUDGE)
     assert "属实" in effect_of(decision)
     record = centre.decide(decision)
     assert centre.outcome() is Outcome.LATE_ENTRY  # it is recorded, and not in force
@@ -137,7 +137,7 @@ def test_a_late_entry_confirmed_and_a_later_one_in_the_same_cycle_waits_for_its_
     ]
     centre.now = at("2021-10-14T09:00")
     assert centre.outcome() is Outcome.LATE_ENTRY
-    centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     centre.enforce()
     assert centre.outcome() is Outcome.MET
     assert centre.kinds() == ["decided", "in_force", "decided", "in_force"]
@@ -145,13 +145,13 @@ def test_a_late_entry_confirmed_and_a_later_one_in_the_same_cycle_waits_for_its_
 
 def test_what_is_decided_on_is_shown_in_both_languages() -> None:
     text = "\n".join(lines_of(Centre([START, DONE]).shown(), JUDGE))
-    for part in ("W-1", "轮次 cycle 1", "逾期补录", "LATE ENTRY", "2021-09-27T09:00:00+08:00", "case.completed"):
+    for part in ("W-1", "第1次办理 request 1", "逾期补录", "LATE ENTRY", "2021-09-27T09:00:00+08:00", "case.completed"):
         assert part in text, part
 
 
 def test_a_decision_that_is_withdrawn_was_never_made() -> None:
     centre = Centre([START, DONE])
-    record = centre.decide(on_late_entry(centre.shown(), True, BY))
+    record = centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     centre.enforce()
     centre.decide(on_withdrawal(record, BY))
     centre.enforce()
@@ -168,7 +168,7 @@ def test_a_decision_that_is_withdrawn_was_never_made() -> None:
 
 def test_a_stale_decision_is_refused_with_what_came_since() -> None:
     centre = Centre([START, DONE])
-    decision = on_late_entry(centre.shown(), True, BY)
+    decision = on_late_entry(centre.shown(), True, BY, JUDGE)
     seen = centre.session().number
     matter = decision.matter
     centre.world.record(Request("m", Kind.MET_LATE, "keeper-1", matter.subject))
@@ -276,7 +276,7 @@ def test_no_record_of_a_unit_has_an_event_that_decides() -> None:
 )
 def test_the_event_of_a_decision_is_that_of_what_was_decided(change: dict[str, Any]) -> None:
     centre = Centre([START, DONE])
-    good = on_late_entry(centre.shown(), True, BY).request("d", "cli", 0)
+    good = on_late_entry(centre.shown(), True, BY, JUDGE).request("d", "cli", 0)
     good = replace(good, seen=None)
     assert event_of(centre.world.record(good)[0]) is not None
     with pytest.raises(Unreadable):
@@ -285,10 +285,10 @@ def test_the_event_of_a_decision_is_that_of_what_was_decided(change: dict[str, A
 
 def test_what_is_no_late_entry_cannot_be_confirmed() -> None:
     with pytest.raises(ActRefused, match="has no late entry"):
-        on_late_entry(Centre([START]).shown(), True, BY)
-    with pytest.raises(ActRefused, match="says nothing of it; what does: P"):
+        on_late_entry(Centre([START]).shown(), True, BY, JUDGE)
+    with pytest.raises(ActRefused, match="says nothing of the case “W-1”; what does: “A” \\(P\\)"):
         Centre([START]).shown("Q")
-    with pytest.raises(ActRefused, match="--cycle with one of: 1"):
+    with pytest.raises(ActRefused, match="--cycle which request of the case “W-1” is meant: request 1"):
         Centre([START]).shown("P", "2")
 
 
@@ -301,7 +301,7 @@ def test_of_a_duty_a_decision_names_unit_and_month() -> None:
     centre = Centre(facts, judge)
     with pytest.raises(ActRefused, match="2021-08, 2021-09"):
         centre.shown()
-    decision = on_late_entry(centre.shown("P", "2021-09"), True, BY)
+    decision = on_late_entry(centre.shown("P", "2021-09"), True, BY, JUDGE)
     assert decision.data["unit"] == "works" and decision.data["period"] == "2021-09"
     assert decision.matter.cycle == 202109
     centre.decide(decision)
@@ -313,7 +313,7 @@ def test_of_a_duty_a_decision_names_unit_and_month() -> None:
 # ---- enforcement ---------------------------------------------------------------------------------------------
 def test_after_a_restart_only_what_has_no_outcome_is_sent_again() -> None:
     centre = Centre([START, DONE])
-    first = centre.decide(on_late_entry(centre.shown(), True, BY))
+    first = centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     centre.enforce()
     second = centre.decide(on_withdrawal(first, BY))
     after = Enforcement(centre._gateway, centre.world.record, "keeper-2")
@@ -325,7 +325,7 @@ def test_after_a_restart_only_what_has_no_outcome_is_sent_again() -> None:
 
 def test_a_decision_whose_event_is_refused_is_not_in_force_and_says_why() -> None:
     centre = Centre([START, DONE])
-    record = centre.decide(on_late_entry(centre.shown(), True, BY))
+    record = centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     enforcement = Enforcement(refuse, centre.world.record, "keeper-1")
     enforcement.take(centre.ledger.poll())
     enforcement.work()
@@ -337,7 +337,7 @@ def test_a_decision_whose_event_is_refused_is_not_in_force_and_says_why() -> Non
 
 def test_the_thread_tries_again_until_the_gateway_answers() -> None:
     centre, ending = Centre([START, DONE]), threading.Event()
-    centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     centre.away = 1
 
     class Once:
@@ -404,7 +404,7 @@ def refused_as(reason: str) -> bytes:
 def outcome_of(status: int, body: bytes, url: str, keys: Any) -> str:
     Answering.status, Answering.body = status, body
     centre = Centre([START, DONE])
-    centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     enforcement = Enforcement(sending_to(url, keys), centre.world.record, "keeper-1")
     enforcement.take(centre.ledger.poll())
     for _ in range(2):
@@ -538,11 +538,11 @@ def compared(centre: Centre, found: list[OperationsEvent]) -> list[tuple[str, in
 def in_force() -> Centre:
     """Two decisions that are in force, and one that waits."""
     centre = Centre([START, DONE])
-    first = centre.decide(on_late_entry(centre.shown(), True, BY))
+    first = centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     centre.enforce()
     centre.decide(on_withdrawal(first, BY))
     centre.enforce()
-    centre.decide(on_late_entry(centre.shown(), False, BY))
+    centre.decide(on_late_entry(centre.shown(), False, BY, JUDGE))
     return centre
 
 
@@ -627,7 +627,7 @@ def test_what_came_into_force_while_the_events_were_read_is_not_asked_for() -> N
 
 def test_an_event_that_the_ledger_says_is_refused_is_found() -> None:
     centre = Centre([START, DONE])
-    centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.decide(on_late_entry(centre.shown(), True, BY, JUDGE))
     enforcement = Enforcement(refuse, centre.world.record, "keeper-1")
     enforcement.take(centre.ledger.poll())
     enforcement.work()

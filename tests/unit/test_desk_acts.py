@@ -9,9 +9,9 @@ from httpx2 import Response
 
 from services.desk.access import Role, Viewer
 from services.desk.acting.acts import ACTS
-from services.messaging.records.decisions import About, Decision
+from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.ledger import Kind, Request
-from tests.unit.acting_world import ActingWorld, hidden
+from tests.unit.acting_world import KEY, ActingWorld, hidden
 from tests.unit.cases import accepted, completed, node_started
 
 WORKS = Viewer("works-01", Role.UNIT, "works", "zh")
@@ -76,7 +76,7 @@ class Browser:
 def test_a_unit_acknowledges_until_a_day(world: ActingWorld) -> None:
     browser = Browser(world, WORKS)
     page = browser.client.get(world.act("acknowledge"))
-    assert "2021-09-26（1个工作日）" in page.text and "2021-09-28（3个工作日）" in page.text  # the 26th is worked
+    assert "2021年9月26日（1个工作日）" in page.text and "2021年9月28日（3个工作日）" in page.text  # the 26th is worked
     said = browser.follow(browser.send("acknowledge", until="2021-09-27"))
     (record,) = world.of_kind()
     assert (record.request.kind, record.request.unit) == (Kind.ACKNOWLEDGED, "works")
@@ -132,7 +132,7 @@ def test_a_late_entry_is_confirmed(late: ActingWorld) -> None:
 def test_a_unit_to_which_a_case_is_assigned_may_answer(world: ActingWorld) -> None:
     helpers = Browser(world, Viewer("helpers-01", Role.UNIT, "helpers"))
     assert helpers.client.get(world.act("reply")).status_code == 404
-    Browser(world, CENTRE).send("assign", to="helpers")
+    Browser(world, CENTRE).send("assign", to="helpers", why="help", until="2021-09-28")
     helpers.send("reply", text="已协调")
     assert [each.request.unit for each in world.of_kind(Kind.REPLIED)] == ["helpers"]
 
@@ -180,6 +180,31 @@ def test_while_the_keeper_is_away_the_page_says_that_it_is_being_recorded(world:
     world.keep()
     assert re.search("已登记为台账第[0-9]+号：回告", browser.client.get(where).text)
     assert len(world.of_kind(Kind.REPLIED)) == 1 and world.stored_texts() == ["已办"]
+
+
+def test_the_text_of_a_decision_that_is_refused_after_the_wait_does_not_stay(late: ActingWorld) -> None:
+    browser = Browser(late, CENTRE)
+    form = browser.open("decide-late-entry")
+    late.keeper_works = False
+    replied = Request("first", Kind.REPLIED, "cli", subject_of_p(), "works", body={"by": "窗口2"})
+    late.send(replied, 0)  # it comes first, and the desk cannot know
+    where = browser.send("decide-late-entry", form=form, decision="accept", text="情况属实").headers["location"]
+    assert where.startswith("/recording/") and late.stored_texts() == ["情况属实"]
+    late.keep()
+    assert late.stored_texts() == [None] and not late.of_kind(Kind.DECIDED)
+    assert "未予登记" in browser.client.get(where).text
+
+
+def test_a_form_that_is_sent_again_with_another_text_while_it_is_recorded_keeps_the_first(world: ActingWorld) -> None:
+    browser = Browser(world, WORKS)
+    form = browser.open("reply")
+    world.keeper_works = False
+    for text in ("已办", "另一内容", "已办"):
+        assert browser.send("reply", form=form, text=text).headers["location"].startswith("/recording/")
+    world.keep()
+    assert world.stored_texts() == ["已办"]
+    assert "未予登记" in browser.follow(browser.send("reply", form=form, text="另一内容"))
+    assert world.stored_texts() == ["已办"]
 
 
 # ---- what was not seen -----------------------------------------------------------------------------------
@@ -242,6 +267,11 @@ def test_what_is_no_form_of_ours_is_not_recorded(done: ActingWorld, name: str, v
     assert answer.status_code == 400 and not done.of_kind(Kind.DECIDED)
 
 
+def subject_of_p() -> str:
+    """What records about the case have as their subject."""
+    return Matter("P", KEY, 1).subject
+
+
 # ---- who may ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("viewer", [None, OTHER, LEAD, AUDITOR, ADMIN, OF_WORKS])
 def test_nobody_else_acts(done: ActingWorld, viewer: Viewer | None) -> None:
@@ -256,7 +286,7 @@ def test_nobody_else_acts(done: ActingWorld, viewer: Viewer | None) -> None:
 
 def test_a_decider_who_belongs_to_the_unit_that_was_assigned_decides_nothing(world: ActingWorld) -> None:
     Browser(world, WORKS).send("extension", amount="3", unit="working_days")
-    Browser(world, CENTRE).send("assign", to="helpers")
+    Browser(world, CENTRE).send("assign", to="helpers", why="help", until="2021-09-28")
     answer = world.client(Viewer("c-3", Role.OPERATIONS, "helpers")).get(world.act("decide-extension"))
     assert answer.status_code == 404
 
@@ -351,8 +381,8 @@ def test_html_in_a_text_is_shown_as_it_was_written(world: ActingWorld) -> None:
         ("reason", "S", {}, "请选择理由类别"),
         ("reason", "S", {"reason": "mood"}, "请在列表中选择"),
         ("extension", "P", {"amount": "0", "unit": "working_days"}, "大于0"),
-        ("extension", "P", {"amount": "9999999999", "unit": "minutes"}, "不是期限"),
-        ("extension", "P", {"amount": "-1", "unit": "working_days"}, "不是期限"),
+        ("extension", "P", {"amount": "9999999999", "unit": "minutes"}, "大于0"),
+        ("extension", "P", {"amount": "-1", "unit": "working_days"}, "大于0"),
         ("extension", "P", {"amount": "2", "unit": "years"}, "请在列表中选择"),
         ("extension", "P", {}, "请填写"),
     ],

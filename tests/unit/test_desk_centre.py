@@ -21,7 +21,7 @@ from services.domain.time.limits import Limit, LimitUnit
 from services.ledger.writer import LedgerAway, RequestSender
 from services.messaging.codec import canonical
 from services.messaging.reader import BrokerUnavailable
-from services.messaging.records.decisions import Matter
+from services.messaging.records.decisions import Matter, Statement
 from services.messaging.records.ledger import Kind, LedgerRecord, Request, RequestInvalid, subject_of_case
 from services.messaging.records.steps import CardKey, RecordedStep
 from services.messaging.records.verdicts import verdict_record
@@ -106,7 +106,7 @@ def test_a_circular_is_issued_by_a_person_once(world: ActingWorld) -> None:
     form, other = hidden(centre.client.get(path)), hidden(centre.client.get(path))
     assert centre.client.post(path, data=form).status_code == 422
     for _ in range(2):
-        assert centre.client.post(path, data=form | {"decision": "issue"}).status_code == 303
+        assert centre.client.post(path, data=form | {"decision": "issue", "units": ["works"]}).status_code == 303
     assert centre.client.post(path, data=other | {"decision": "leave"}).status_code == 409
     (decided,) = world.of_kind(Kind.DECIDED)
     body = decided.request.body
@@ -115,6 +115,55 @@ def test_a_circular_is_issued_by_a_person_once(world: ActingWorld) -> None:
     printed = world.client(WORKS).get(f"{path}/print")
     assert printed.status_code == 200 and "现予通报" in printed.text and "<style" not in printed.text
     assert world.client(OTHER).get(f"{path}/print").status_code == 404
+
+
+TICKED = re.compile('<input type="checkbox" name="units" value="([^"]*)" checked>')
+
+
+def test_a_circular_is_issued_to_the_units_that_the_form_shows(world: ActingWorld) -> None:
+    """各有关单位: those of the promise unless others are chosen, and the unit that it is about in any case."""
+    proposed = step(world, SupervisionStep.CIRCULAR).number
+    centre, path = world.client(CENTRE), f"/circulars/{proposed}"
+    page = centre.get(path)
+    assert TICKED.findall(page.text) == ["works", "bureau"], "the unit that has the case, and the lead of the promise"
+    form = hidden(page) | {"decision": "issue"}
+    with world.nothing_recorded():
+        for units, why in (
+            ([], "请选择发送单位"),
+            (["bureau"], "须发给承办单位"),
+            (["works", "elsewhere"], "请在列表中选择"),
+        ):
+            answer = centre.post(path, data=form | {"units": units})
+            assert answer.status_code == 422 and why in answer.text
+            assert TICKED.findall(answer.text) == [unit for unit in ("works", "bureau") if unit in units]
+    assert centre.post(path, data=form | {"units": ["helpers", "works"]}).status_code == 303
+    (decided,) = world.of_kind(Kind.DECIDED)
+    assert decided.request.body["units"] == ["works", "helpers"]
+    for unit, status in (("works", 200), ("helpers", 200), ("bureau", 404), ("seals", 404)):
+        client = world.client(Viewer(unit, Role.UNIT, unit))
+        assert client.get(f"{path}/print").status_code == status
+        assert ("W-1" in client.get("/circulars").text) is (status == 200)
+        assert client.get(path).status_code == 403, "they read it, and decide nothing"
+    assert world.client(Viewer("c-5", Role.OPERATIONS, "helpers")).get(path).status_code == 200
+    case = world.act("reply").partition("/acts")[0]
+    assert world.client(Viewer("helpers", Role.UNIT, "helpers")).get(case).status_code == 404, "only what is printed"
+
+
+def test_nobody_decides_on_a_circular_whose_promise_their_unit_leads(world: ActingWorld) -> None:
+    path = f"/circulars/{step(world, SupervisionStep.CIRCULAR).number}"
+    assert world.client(Viewer("c-4", Role.OPERATIONS, "bureau")).get(path).status_code == 404
+
+
+def test_a_circular_of_an_older_record_is_of_the_unit_that_it_is_about(world: ActingWorld) -> None:
+    proposed = step(world, SupervisionStep.CIRCULAR)
+    body = {"about": "circular", "decision": "issued", "by": "centre-01", "step": proposed.number}
+    matter = Matter("P", KEY, 1)
+    for units, number in ((None, 1), ("works", 2)):
+        more = {} if units is None else {"units": units}
+        request = Request(f"old-{number}", Kind.DECIDED, "desk", SUBJECT, seen=99, body=matter.fields() | body | more)
+        world.record(request)
+        for viewer, status in ((WORKS, 200), (OTHER, 404)):
+            assert world.client(viewer).get(f"/circulars/{proposed.number}/print").status_code == status
 
 
 def test_nobody_issues_a_circular_about_their_own_unit(world: ActingWorld) -> None:
@@ -144,6 +193,32 @@ def test_a_text_is_erased_and_the_record_of_it_stays(world: ActingWorld) -> None
     assert world.stored_texts() == [None]
     assert "文字已删除" in world.client(WORKS).get(world.act("reply")).text
     assert Browser(world, WORKS).world.of_kind(Kind.REPLIED) == [replied]
+
+
+@pytest.mark.parametrize(
+    ("unit", "may_erase"),
+    [("works", False), ("helpers", False), ("bureau", False), ("seals", True), ("", True)],
+    ids=["unit of the case", "who wrote it", "lead", "another unit", "no unit"],
+)
+def test_nobody_erases_a_text_that_concerns_their_own_unit(world: ActingWorld, unit: str, may_erase: bool) -> None:
+    """The text is that of `helpers`, who answered for the case once; the case is that of `works` under a promise that
+    `bureau` leads."""
+    text = world.texts.keep("张三已到现场", "helpers")
+    reply = Statement(Kind.REPLIED, Matter("P", KEY, 1), "helpers", "helpers-01", texts={"text": text})
+    path = f"/texts/{world.record(reply.request('reply', 'cli')).number}/erase"
+    form = hidden(world.client(CENTRE).get(path))
+    client = world.client(Viewer("eraser", Role.OPERATIONS, unit))
+    assert client.get(path).status_code == (200 if may_erase else 404)
+    assert client.post(path, data=form).status_code == (303 if may_erase else 404)
+    assert world.stored_texts() == ([None] if may_erase else ["张三已到现场"])
+    assert len(world.of_kind(Kind.ERASED)) == may_erase
+
+
+def test_a_text_that_there_is_not_looks_like_that_of_ones_own_unit(world: ActingWorld) -> None:
+    acknowledged = Statement(Kind.ACKNOWLEDGED, Matter("P", KEY, 1), "works", "works-01").request("a", "cli")
+    number = world.record(acknowledged).number
+    for path in (f"/texts/{number}/erase", "/texts/99/erase", "/texts/x/erase", "/texts/٢/erase"):
+        assert world.client(CENTRE).get(path).status_code == 404
 
 
 def test_while_kafka_is_away_a_request_waits_no_longer_than_it_says() -> None:
@@ -189,7 +264,7 @@ def test_the_page_of_a_case_leads_to_what_may_be_done_about_it(world: ActingWorl
     assert world.act("reason", "S").replace("&", "&amp;") in page and "/acts/decide-" not in page
     assert "/acts/" not in world.client(Viewer("b", Role.UNIT, "bureau")).get(case).text
     assert world.act("assign").replace("&", "&amp;") in world.client(CENTRE).get(case).text
-    Browser(world, CENTRE).send("assign", to="helpers")
+    Browser(world, CENTRE).send("assign", to="helpers", why="help", until="2021-09-28")
     assert world.act("reply").replace("&", "&amp;") in world.client(Viewer("h", Role.UNIT, "helpers")).get(case).text
 
 
@@ -227,7 +302,7 @@ def test_a_late_entry_is_confirmed_by_desk_and_command_line_alike(tmp_path: Path
     assert one is not None
     Browser(world, CENTRE).send("decide-late-entry", decision="reject")
     (decided,) = world.of_kind(Kind.DECIDED)
-    rejected = on_late_entry(one.situation.shown, False, "centre-01")
+    rejected = on_late_entry(one.situation.shown, False, "centre-01", one.situation.judge)
     assert content(decided.request) == content(rejected.request("id", "cli", decided.request.seen or 0))
 
 

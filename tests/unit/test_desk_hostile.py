@@ -16,13 +16,15 @@ from services.desk.reading.cursor import BadCursor, key_of
 from services.domain.intake.facts import case_key
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import SupervisionStep, Unit
+from services.messaging.records.decisions import About, Decision, Matter
 from tests.unit import acting_world
-from tests.unit.acting_world import ActingWorld, hidden
+from tests.unit.acting_world import KEY, ActingWorld, hidden
 from tests.unit.cases import CN, TITLE, plan, promise
 from tests.unit.desk import client_of
 from tests.unit.desk_reading import PROMISE, WATER_UNIT, published, reading_desk
 from tests.unit.gateway_cases import event as case_event
 from tests.unit.test_desk_acts import OTHER, START, WORKS, Browser
+from tests.unit.test_desk_assignments import states
 from tests.unit.test_desk_centre import step
 from tests.unit.test_desk_reading import FIRST, PASSED_ON, SECOND
 
@@ -81,10 +83,31 @@ def test_who_continues_a_unit_has_its_circulars_orders_and_texts_and_decides_on_
     assert world.client(decider).get(path).status_code == 404  # nobody decides for their own unit
     assert world.client(decider).post(path, data={"decision": "issue"}).status_code == 404
     form = hidden(world.client(CENTRE).get(path))
-    assert world.client(CENTRE).post(path, data=form | {"decision": "issue"}).status_code == 303
+    assert world.client(CENTRE).post(path, data=form | {"decision": "issue", "units": ["works"]}).status_code == 303
     assert world.client(joined).get(f"{path}/print").status_code == 200
     assert f'href="{path}/print' in world.client(joined).get("/circulars").text
     assert world.client(OTHER).get(f"{path}/print").status_code == 404
+
+
+def test_who_continues_a_unit_has_what_was_assigned_to_it_and_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting_world, "judge", cache(_helpers_merged))
+    world = ActingWorld(tmp_path, [START])
+    joined = Viewer("j", Role.UNIT, "joined")
+    task = Decision(
+        Matter("P", KEY, 1), About.ASSIGNMENT, "assigned", "c", to="helpers", why="help", until="2021-09-28"
+    )
+    world.record(task.request("task", "desk", 0))
+    assert states(world, joined) == ["待签收"] and states(world, OTHER) == []
+    Browser(world, joined).send("reply", text="已协调")
+    assert states(world, joined) == ["已回告"]
+
+
+def _helpers_merged() -> Judge:
+    after = Unit(id="joined", title=TITLE, effective_from=date(2021, 9, 20), successor_of=("helpers",))
+    made = plan(promise(), units=[Unit(id="bureau", title=TITLE), Unit(id="helpers", title=TITLE), after])
+    return Judge(made.model_copy(update={"head": made.head.model_copy(update={"open": True})}), CN)
 
 
 def test_the_log_names_the_case_of_a_path(tmp_path: Path) -> None:
@@ -117,7 +140,7 @@ def test_who_passed_a_case_on_finds_nothing_in_lists_of_what_came_after(tmp_path
     before, holder = (client_of(desk, Viewer(unit, Role.UNIT, unit)) for unit in (FIRST, SECOND))
     listed = before.get("/cases").text
     assert ">P-1</a>" in listed and "已移交" in listed
-    assert "区交通局" not in listed and "2021-09-25" not in listed
-    assert "区交通局" in holder.get("/cases").text and "2021-09-25" in holder.get("/cases").text
+    assert "区交通局" not in listed and "2021年9月25日" not in listed
+    assert "区交通局" in holder.get("/cases").text and "2021年9月25日" in holder.get("/cases").text
     assert ">P-1</a>" in holder.get("/cases?state=closed").text
     assert ">P-1</a>" not in before.get("/cases?state=closed").text

@@ -80,15 +80,17 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/"): Case(SIGNED_IN),
     ("POST", "/language"): Case(EVERYBODY, form={"language": "zh", "path": "/"}),
     ("GET", "/district"): Case(frozenset(("unit",)), shows=f'href="{CASE_OF_A}"'),
+    ("GET", "/changes"): Case(READS, shows="K06-1"),
     ("GET", "/promises"): Case(SEES, shows="K06-1"),
     ("GET", "/promises.xlsx"): Case(SEES, shows="K06-1"),
     ("GET", "/promises/{kpi}"): Case(READS, "/promises/K06-1"),
     ("GET", "/cards"): Case(OWN, shows=f'href="{CASE_OF_A}"'),
-    ("GET", "/cards.xlsx"): Case(OWN, shows=f"{WATER} W-1"),
+    ("GET", "/cards.xlsx"): Case(OWN, shows="W-1"),
     ("GET", "/cases"): Case(SEES, shows=f'href="{CASE_OF_A}"'),
     ("GET", "/cases.xlsx"): Case(SEES, shows="W-1"),
     ("GET", "/cases/{token}"): Case(SEES, CASE_OF_A, shows="W-1"),
     ("GET", "/sources"): Case(SEES, shows=WATER),
+    ("GET", "/assignments"): Case(OWN, shows=f'href="{CASE_OF_A}"'),
     ("GET", "/orders"): Case(OWN, shows="〔2021〕1号"),
     ("GET", "/notices"): Case(OWN, shows='href="/notices/1"'),
     ("GET", "/notices/{number}"): Case(OWN, "/notices/1", shows="红牌1项"),
@@ -110,15 +112,17 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/accounts/{name}/end-sessions"): Case(ADMIN, "/accounts/of-a/end-sessions"),
     ("GET", "/logs"): Case(OPERATIONS | {"auditor"}),
     ("GET", "/waiting"): Case(OPERATIONS),
-    ("GET", "/circulars"): Case(OWN, shows="W-1"),
+    ("GET", "/circulars"): Case(SEES, shows="W-1"),
     ("GET", "/circulars/{number}"): Case(CENTRE, "/circulars/3"),
     ("POST", "/circulars/{number}"): Case(CENTRE, "/circulars/3", refused_as=400),
-    ("GET", "/circulars/{number}/print"): Case(OWN, "/circulars/3/print", shows="通报"),
+    ("GET", "/circulars/{number}/print"): Case(SEES, "/circulars/3/print", shows="通报"),
     ("GET", "/orders/{number}/print"): Case(OWN, "/orders/2021-1/print", shows="督办"),
     ("GET", "/texts/{number}/erase"): Case(CENTRE, "/texts/5/erase"),
     ("POST", "/texts/{number}/erase"): Case(CENTRE, "/texts/5/erase", refused_as=400),
     ("GET", "/recording/{id}"): Case(SIGNED_IN, "/recording/none"),
     ("GET", "/print.css"): Case(EVERYBODY),
+    ("GET", "/runbooks"): Case(EVERYBODY, shows="什么是告警"),
+    ("GET", "/runbooks/{alert}"): Case(EVERYBODY, "/runbooks/KpiMissed", shows="含义"),
 }
 for act in ACTS:
     who = CENTRE if act.decides else frozenset(("unit",))
@@ -127,17 +131,40 @@ for act in ACTS:
     CASES["POST", f"/cases/{{token}}/acts/{act.name}"] = Case(who, at, refused_as=400)
 
 
-def desk_with_things(folder: Path) -> Desk:
-    """A desk with what the lines of `CASES` name."""
-    rows = [value_record(number, value_row(unit, State.MISSED, "0.5")) for number, unit in enumerate(("ALL", A))]
-    desk = reading_desk(folder, [*published(), *rows], ledger_of_a())
+def desk_with_things(folder: Path, *more: Request) -> Desk:
+    """A desk with what the lines of `CASES` name. `more`: records of the ledger behind those."""
+    rows = [
+        value_record(number, value_row(unit, State.MISSED, "0.5"), State.MET) for number, unit in enumerate(("ALL", A))
+    ]
+    desk = reading_desk(folder, [*published(), *rows], ledger_of_a(*more))
     for viewer in filter(None, VIEWERS.values()):
         desk.accounts.add(viewer.account, viewer.role, viewer.unit, Deed(Entry.ACCOUNT, "", "added"))
     return desk
 
 
-def ledger_of_a() -> list[LedgerRecord]:
-    """A notice to A, a written order to it, a 通报 about it, and its reply, about its case."""
+def test_who_is_assigned_a_case_has_what_its_unit_has_and_nobody_else_does(tmp_path: Path) -> None:
+    """Routes × roles × units once more, on a desk where the case of A is assigned to B: of the routes of the case B has
+    those of A, the decider of B has none, and everybody else has what they had."""
+    task = Decision(Matter(PROMISE, RED_CASE, 1), DecidedAbout.ASSIGNMENT, "assigned", "centre", to=B, why="help",
+                    until="2021-10-29").request("g", "w", 9)  # fmt: skip
+    desk = desk_with_things(tmp_path, task)
+    viewers = {**VIEWERS, "operations of B": Viewer("of-b", Role.OPERATIONS, B)}
+    clients = {name: client_of(desk, viewer) for name, viewer in viewers.items()}
+    for (method, path), case in CASES.items():
+        if not path.startswith("/cases/{token}"):
+            continue
+        gets = case.gets | ({"other"} if "unit" in case.gets else set())
+        gets |= {"operations of B"} if "operations of A" in case.gets else set()
+        for name, client in clients.items():
+            answer = client.request(method, case.path, data=case.form or None)
+            assert is_denied(answer) is (name not in gets), f"{method} {path}: {name}: {answer.status_code}"
+    listed = {name: f'href="{CASE_OF_A}"' in client.get("/assignments").text for name, client in clients.items()}
+    assert {name for name, is_listed in listed.items() if is_listed} == OWN | {"other", "operations of B"}
+
+
+def ledger_of_a(*more: Request) -> list[LedgerRecord]:
+    """A notice to A, a written order to it, a 通报 about it that is issued to the lead, too, its reply, and what it is
+    assigned, about its case; then what else there is."""
     key = CardKey(PROMISE, f"{WATER} W-1", 1, "-")
     late = "2021-09-23T00:00:00+08:00"
     order = RecordedStep(key, SupervisionStep.ORDER, "2021-09-30T00:00:00+08:00", A, late, late, 5).request("b", "w", 0)
@@ -145,9 +172,12 @@ def ledger_of_a() -> list[LedgerRecord]:
     notice = Request("a", Kind.NOTICE, "w", unit=A, body=said)
     red = RecordedStep(key, SupervisionStep.CIRCULAR, "2021-10-08T00:00:00+08:00", A, late, late, 10)
     matter = Matter(PROMISE, RED_CASE, 1)
-    issued = Decision(matter, DecidedAbout.CIRCULAR, "issued", "centre", step=3).request("d", "w", 9)
+    issued = Decision(matter, DecidedAbout.CIRCULAR, "issued", "centre", step=3, units=(A, LEAD)).request("d", "w", 9)
+    task = Decision(matter, DecidedAbout.ASSIGNMENT, "assigned", "centre", to=A, why="late", until="2021-10-29")
     reply = Statement(Kind.REPLIED, matter, A, "a", texts={"text": "0" * 64}).request("e", "w")
-    return LedgerWorld(lambda: NOW - 1_000_000).record(notice, order, red.request("c", "w", 9), issued, reply)
+    asked = Statement(Kind.ASKED, matter, A, "a", {"about": "extension"}).request("h", "w")
+    records = (notice, order, red.request("c", "w", 9), issued, reply, task.request("f", "w", 9), asked, *more)
+    return LedgerWorld(lambda: NOW - 1_000_000).record(*records)
 
 
 DECLARED = [each for family in FAMILIES for each in family.declared]

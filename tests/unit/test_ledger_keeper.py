@@ -19,7 +19,7 @@ from services.ledger.index import LedgerIndex
 from services.ledger.keeper import RecordsLost
 from services.ledger.reader import LedgerCut, ValidRecords
 from services.ledger.recording import KEEPERS_OWN, answered_by
-from services.ledger.texts import erasure
+from services.ledger.texts import StoredText, erasure, salted_hash
 from services.ledger.verify import verify_topic
 from services.messaging.reader import Record
 from services.messaging.records.decisions import About, Decision, Matter, in_force, not_in_force
@@ -546,6 +546,24 @@ def test_a_text_is_erased_once_that_is_recorded(world: KeeperWorld) -> None:
     assert texts.text(hash) is None
     everything = b"".join(file.read_bytes() for file in world.folder.iterdir())
     assert "家中有病人".encode() not in everything
+
+
+def test_the_text_of_a_request_that_is_not_recorded_is_erased(world: KeeperWorld) -> None:
+    """Whoever asked may have gone by then. A request that is asked for again keeps the text of its record."""
+    texts, keeper = world.texts(), world.keeper()
+    kept, lost = texts.keep("已核实", "north"), texts.keep("家中有病人", "north")
+    first = asked("first", Kind.REPLIED, subject="subject", texts={"text": kept})
+    world.ask(first, first, asked("late", Kind.DECIDED, subject="subject", texts={"text": lost}, seen=0))
+    world.step(keeper)
+    assert (texts.text(kept), texts.text(lost)) == ("已核实", None)
+    everything = b"".join(file.read_bytes() for file in world.folder.iterdir())
+    assert "家中有病人".encode() not in everything
+    left = StoredText(salted_hash(b"0" * 16, "家中有老人"), b"0" * 16, "家中有老人", "north")
+    world.ask(asked("later", Kind.DECIDED, subject="subject", texts={"text": left.hash}, seen=0))
+    world.step(keeper)
+    texts.put([left])  # as if the keeper had ended before it erased it
+    world.keeper()
+    assert texts.text(left.hash) is None
 
 
 # ---- decisions -----------------------------------------------------------------------------------------

@@ -104,6 +104,20 @@ def test_an_order_is_to_be_answered_within_three_working_days_of_its_record(desk
     assert "请于2021年11月11日24时前书面回告" in "".join(order_text(desk.book.orders[0], shipped_plan()).paragraphs)
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("before", list(SupervisionStep))
+def test_an_order_has_its_page_whatever_step_came_before(desk: Desk, before: SupervisionStep, language: str) -> None:
+    """Also a 通报, by the numbers of an earlier plan: it is only proposed, and the unit does not read of it."""
+    desk.say("2021-10-12T00:00:01", step(before, "2021-10-12").request("step/before", "test", 10**9))
+    desk.say("2021-10-13T00:00:01", step(SupervisionStep.ORDER, "2021-10-13").request("step/order", "test", 10**9))
+    order = desk.book.orders[-1]
+    plan = shipped_plan()
+    head = plan.head.model_copy(update={"language": language})
+    page = order_page(order, plan.model_copy(update={"head": head}))
+    assert order.number.written(head.supervision.order_number) in page
+    assert "通报" not in page and "circular" not in page
+
+
 def test_an_order_about_a_card_that_is_taken_back_is_closed(desk: Desk) -> None:
     ordered(desk)
     desk.book.take_card(Card(*KEY, "red", "", "", "", "", "retracted"))

@@ -16,6 +16,7 @@ from services.alert_rules.alerts import rule_groups
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.words.promise_text import formula, in_words, objective
 from services.catalog.words.refusals import REFUSALS
+from services.catalog.words.source_names import source_title
 from services.catalog.words.wording import unit_of_measure
 from services.domain.intake.refusal import Reason
 from services.domain.judging.judgement import Outcome
@@ -111,7 +112,7 @@ def test_cards_are_called_what_the_plan_folder_says_wherever_they_are_shown() ->
     plan = PLAN.model_copy(update={"names": PLAN.names.model_copy(update={"terms": terms})})
     shown = json.dumps([of["panels"] for made in built(plan).values() for of in made], ensure_ascii=False)
     promise = next(one for one in plan.promises if one.id == "K06-1")
-    shown += page((promise,), plan, shipped().law) + json.dumps(rule_groups(plan, 1, ""), ensure_ascii=False)
+    shown += page((promise,), plan, shipped().law) + json.dumps(rule_groups(plan, 1), ensure_ascii=False)
     assert all(word in shown for word in ("预警", "督办"))
     assert not re.search("黄牌|红牌|yellow card|red card", shown)
 
@@ -197,3 +198,10 @@ def test_what_is_taken_of_one_utility_names_no_other(promise: Promise) -> None:
         for said in (choice.about, choice.taken, *choice.instead):
             others = [words for item, words in _OF_UTILITIES.items() if item != items[0] and words.search(said.zh)]
             assert not others, said.zh
+
+
+@pytest.mark.parametrize("source", PLAN.sources)
+def test_a_source_has_a_name(source: str) -> None:
+    title = source_title(source, PLAN)
+    assert not codes_in(title.zh) and re.search("[一-鿿]", title.zh), title.zh
+    assert "/" not in title.zh + title.en and not re.search("[一-鿿]", title.en)

@@ -24,7 +24,7 @@ ANOMALIES: Mapping[str, Title] = {
     "extended_in_another_unit": Title(
         zh="延期与时限计量单位不可换算", en="extended by minutes for days, or days for minutes"
     ),
-    "decided_on_no_cycle": Title(zh="决定所指的轮次不存在", en="a decision names a cycle that the case has not"),
+    "decided_on_no_cycle": Title(zh="决定所指的那次办理不存在", en="a decision names a request that the case has not"),
     "limit_mismatch": Title(zh="申报的法定时限与登记不符", en="declares another statutory limit than the plan's"),
     "completed_without_stop": Title(
         zh="已办结，但未报送计时终点", en="completed, and the stop of a clock was never reported"

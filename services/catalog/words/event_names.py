@@ -53,7 +53,7 @@ FIELD_NAMES: Mapping[str, Title] = {
     "parent": Title(zh="上级办件", en="parent"),
     "authority": Title(zh="批准机关", en="authority"),
     "value": Title(zh="数值", en="value"),
-    "cycle": Title(zh="轮次", en="cycle"),
+    "cycle": Title(zh="第几次办理", en="request"),
     "through": Title(zh="决定时已见事件截至", en="seen through"),
     "period": Title(zh="所属期", en="period"),
     "numerator": Title(zh="分子", en="numerator"),

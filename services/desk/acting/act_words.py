@@ -22,7 +22,7 @@ HOLDER: Final = Title(zh="当前承办单位", en="Held by")
 VERDICT: Final = Title(zh="判定", en="Verdict")
 DUE: Final = Title(zh="期限", en="Due")
 STOP: Final = Title(zh="终点", en="Completed")
-CYCLE: Final = Title(zh="轮次", en="Cycle")
+SOURCE: Final = Title(zh="数据源", en="Source")
 EVENTS: Final = Title(zh="办件记录", en="Events of the case")
 RECORDS: Final = Title(zh="台账记录", en="Records of the ledger")
 EVENT_TIME: Final = Title(zh="发生时间", en="Time of the event")
@@ -56,9 +56,10 @@ WAITING: Final = Title(zh="待决定", en="Waiting for a decision")
 SINCE: Final = Title(zh="起始时间", en="Since")
 NOT_IN_FORCE: Final = Title(zh="未生效的决定", en="Decisions that are not in force")
 NOT_IN_FORCE_HINT: Final = Title(
-    zh="网关拒收其事件。排除原因后，由运维人员用 kpiwatch decide again 加台账号重新送达。",
-    en="The gateway refuses their events. Once the reason is mended, send them again: kpiwatch decide again NUMBER.",
+    zh="系统未接收下列决定，决定尚未生效。排除原因后请重新送达。",
+    en="The gateway refuses their events. Once the reason is mended, send them again.",
 )
+SEND_AGAIN: Final = Title(zh="重新送达决定", en="Send decision again:")
 STATE: Final = Title(zh="状态", en="State")
 PRINT: Final = Title(zh="打印稿（A4）", en="To print (A4)")
 CIRCULARS: Final = Title(zh="通报", en="Circulars")
@@ -70,6 +71,13 @@ ISSUED: Final = Title(zh="已印发", en="issued")
 NOT_ISSUED: Final = Title(zh="不予通报", en="not issued")
 ISSUE: Final = Title(zh="印发通报", en="Issue it")
 LEAVE: Final = Title(zh="不予通报", en="Do not issue it")
+ISSUED_TO: Final = Title(zh="发送单位", en="Issued to")
+ISSUED_TO_HINT: Final = Title(
+    zh="印发后，所选单位可以查看全文并收到通知。已选：承办单位，方案为该承诺列明的牵头单位、责任单位。不予通报时，此项不起作用。",
+    en="Once it is issued, these units read it and get a notice. Chosen are the unit that has the case and those that "
+    "the plan names for the promise. It does not matter where nothing is issued.",
+)
+OTHER_UNITS: Final = Title(zh="其他单位", en="Other units")
 DECIDE: Final = Title(zh="作出决定", en="Decide")
 WORKING_DAYS: Final = Title(zh="亮红牌后工作日数", en="Working days since the red card")
 ERASE_HINT: Final = Title(

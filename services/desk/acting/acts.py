@@ -3,28 +3,49 @@
 Pure: it knows no request and no page. The records are made by `services/acting`, as those of the command line.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Final, NamedTuple
 
 from services.acting import statements
-from services.acting.decisions import on_assignment, on_extension, on_late_entry, on_reason
+from services.acting.decisions import (
+    Assignment,
+    on_assignment,
+    on_extension,
+    on_late_entry,
+    on_not_in_force,
+    on_reason,
+    on_withdrawal,
+)
 from services.acting.refused import ActRefused
-from services.acting.statements import Speaker, day_of, limit_of, takes_reasons
+from services.acting.statements import Speaker, day_of, takes_reasons
+from services.catalog.words.assignments import ASSIGNED_FOR, OTHER
 from services.catalog.words.names import names_for
+from services.catalog.words.times import day_title
+from services.catalog.words.unit_names import unit_title
 from services.desk.access import Access, Viewer
 from services.desk.acting.fields import Choice, Field, Filled
+from services.desk.acting.record_lines import what_of
+from services.desk.acting.requests import (
+    decisions_to_send_again,
+    decisions_to_withdraw,
+    open_requests,
+    outcomes_of,
+)
 from services.desk.acting.situation import Situation
 from services.domain.intake.facts import FactType
 from services.domain.judging.judgement import MISSES, Outcome
 from services.domain.plan.plan import Title
 from services.domain.time.limits import Limit, LimitUnit
 from services.messaging.records.decisions import About, Decision, Statement
+from services.messaging.records.ledger import LedgerRecord
 
 LONGEST_ACKNOWLEDGEMENT: Final = 3
 """Working days: then a card has to be acknowledged again."""
 _LATEST_PROMISED: Final = 366
 """Days: a reply names no later day."""
+
+SEND_AGAIN: Final = "send-again"
 
 Made = Statement | Decision
 
@@ -44,6 +65,8 @@ class Act(NamedTuple):
     """Why it is not open; None: it is."""
     made: Callable[[Situation, Viewer, Filled], Made]
     """What is to be recorded, without texts. Raises ActRefused."""
+    is_quiet: bool = False
+    """It is not named where it is not open: mostly there is nothing to it."""
 
     @property
     def decides(self) -> bool:
@@ -59,10 +82,10 @@ def _text(label: Title, hint: Title | None = None, *, required: bool = False) ->
     return Field(TEXT, label, "text", hint or _NO_PERSONS, required)
 
 
+_CHOOSE: Final = Choice("", Title(zh="（请选择）", en="(choose)"))
 _NO_PERSONS: Final = Title(
-    zh="可不填。不写姓名、身份证号、电话。运行中心可以删除这段文字，删除会留下记录。",
-    en="May be left empty. No names of people, no identity or phone numbers. The operations centre can erase it; that "
-    "is recorded.",
+    zh="不写姓名、身份证号、电话。运行中心可以删除这段文字，删除会留下记录。",
+    en="No names of people, no identity or phone numbers. The operations centre can erase it; that is recorded.",
 )
 _REMARK: Final = Title(zh="说明", en="Remark")
 
@@ -103,8 +126,10 @@ def _working_days(situation: Situation) -> Iterator[Choice]:
     zone, calendar = situation.judge.law.zone, situation.judge.law.calendar
     today = zone.day(situation.now)
     for count in range(1, LONGEST_ACKNOWLEDGEMENT + 1):
-        day = date.fromordinal(calendar.add_working_days(today, count)).isoformat()
-        yield Choice(day, Title(zh=f"{day}（{count}个工作日）", en=f"{day} ({count} working day{'s'[: count - 1]})"))
+        day = date.fromordinal(calendar.add_working_days(today, count))
+        named, more = day_title(day), "s"[: count - 1]
+        label = Title(zh=f"{named.zh}（{count}个工作日）", en=f"{named.en} ({count} working day{more})")
+        yield Choice(day.isoformat(), label)
 
 
 # ---- when an act is open ---------------------------------------------------------------------------------
@@ -174,10 +199,7 @@ def _acknowledged(situation: Situation, viewer: Viewer, filled: Filled) -> State
 
 
 def _replied(situation: Situation, viewer: Viewer, filled: Filled) -> Statement:
-    until = day_of(filled["until"]) if filled["until"] else None
-    today = situation.judge.law.zone.day(situation.now)
-    if until is not None and not today <= until.toordinal() <= today + _LATEST_PROMISED:
-        raise ActRefused("请填今天或以后一年内的日期", "write today or a day within a year", "until")
+    until = _coming_day(situation, filled["until"]) if filled["until"] else None
     if until is None and not filled[TEXT]:
         raise ActRefused("请填办理情况，或预计办结日期", "write what is done, or by which day it will be", TEXT)
     return statements.reply(situation.shown, _speaker(viewer), until)
@@ -195,9 +217,18 @@ def _extension_asked(situation: Situation, viewer: Viewer, filled: Filled) -> St
 
 
 def _limit(filled: Filled) -> Limit:
-    limit = limit_of(f"{filled['amount']} {filled['unit']}", "amount")
-    if limit.amount == 0:
-        raise ActRefused("请填大于0的数字", "write a number above 0", "amount")
+    """Raises ActRefused."""
+    amount = filled["amount"]
+    try:
+        limit = Limit(
+            amount=int(amount) if amount.isascii() and amount.isdecimal() else 0, unit=LimitUnit(filled["unit"])
+        )
+    except ValueError:  # longer than a century
+        limit = None
+    if limit is None or limit.amount == 0:
+        raise ActRefused(
+            "请填大于0的整数，延长时间不超过100年", "write a number above 0, of no more than a century", "amount"
+        )
     return limit
 
 
@@ -206,7 +237,7 @@ def _reason_decided(situation: Situation, viewer: Viewer, filled: Filled) -> Dec
 
 
 def _late_entry_decided(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:
-    return on_late_entry(situation.shown, filled["decision"] == "accept", viewer.account)
+    return on_late_entry(situation.shown, filled["decision"] == "accept", viewer.account, situation.judge)
 
 
 def _extension_decided(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:
@@ -215,16 +246,92 @@ def _extension_decided(situation: Situation, viewer: Viewer, filled: Filled) -> 
 
 
 def _assigned(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:
-    return on_assignment(situation.shown, filled["to"], viewer.account, situation.judge.plan)
+    if filled["why"] == OTHER and not filled[TEXT]:
+        raise ActRefused("请写明交办原因", "write why", TEXT)
+    assignment = Assignment(filled["to"], filled["why"], _coming_day(situation, filled["until"]))
+    return on_assignment(situation.shown, assignment, viewer.account, situation.judge.plan)
+
+
+def _coming_day(situation: Situation, written: str) -> date:
+    """Today or a later day. Raises ActRefused."""
+    day = day_of(written)
+    today = situation.judge.law.zone.day(situation.now)
+    if not today <= day.toordinal() <= today + _LATEST_PROMISED:
+        raise ActRefused("请填今天或以后一年内的日期", "write today or a day within a year", "until")
+    return day
+
+
+# ---- what is taken back, or sent again -------------------------------------------------------------------
+def _record_field(records: Iterable[LedgerRecord], label: Title) -> Field:
+    """Which of some records is meant."""
+    choices = tuple(Choice(str(each.number), _record_words(each)) for each in records)
+    return Field("of", label, "select", None, True, choices if len(choices) == 1 else (_CHOOSE, *choices))
+
+
+def _record_words(record: LedgerRecord) -> Title:
+    what, by = what_of(record) or Title(zh="", en=""), record.request.body.get("by", "")
+    return Title(zh=f"第{record.number}号：{what.zh}（{by}）", en=f"No. {record.number}: {what.en} ({by})")
+
+
+def _record(situation: Situation, number: str) -> LedgerRecord:
+    return next(each for each in situation.known.records if str(each.number) == number)
+
+
+def _open_requests(situation: Situation) -> list[LedgerRecord]:
+    return sorted(open_requests(situation.known.records).values(), key=lambda each: each.number)
+
+
+def _no_request_to_withdraw(situation: Situation) -> Title | None:
+    if _open_requests(situation):
+        return None
+    return Title(zh="没有待决定的申请可以撤回", en="there is no request that waits and could be taken back")
+
+
+def _request_withdrawn(situation: Situation, viewer: Viewer, filled: Filled) -> Statement:
+    record = _record(situation, filled["of"])
+    units, asked = situation.judge.law.units, record.request.unit
+    if viewer.unit not in (asked, units.at(asked, situation.now)):
+        named = unit_title(asked, situation.judge.plan)
+        raise ActRefused(f"该申请由{named.zh}提出，只能由其撤回", f"only {named.en}, who made it, takes it back", "of")
+    return statements.withdrawal(situation.shown, _speaker(viewer), record, situation.known.number)
+
+
+def _no_decision_to_withdraw(situation: Situation) -> Title | None:
+    if decisions_to_withdraw(situation.known.records):
+        return None
+    return Title(zh="没有可以撤销的决定", en="there is no decision that could be withdrawn")
+
+
+def _decision_withdrawn(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:
+    return on_withdrawal(_record(situation, filled["of"]), viewer.account)
+
+
+def _no_decision_to_send(situation: Situation) -> Title | None:
+    if decisions_to_send_again(situation.known.records):
+        return None
+    return Title(zh="没有需要重新送达的决定", en="there is no decision to send again")
+
+
+def _decision_sent_again(situation: Situation, viewer: Viewer, filled: Filled) -> Decision:
+    record = _record(situation, filled["of"])
+    outcome = outcomes_of(situation.known.records).get(record.number)
+    return on_not_in_force(record, outcome, viewer.account)
 
 
 # ---- the acts --------------------------------------------------------------------------------------------
+_ASSIGNED_FOR: Final = Field(
+    "why",
+    Title(zh="交办原因", en="Why"),
+    "select",
+    choices=(_CHOOSE, *(Choice(code, name) for code, name in ASSIGNED_FOR.items())),
+)
+
+
 def _units(situation: Situation) -> Field:
     plan = situation.judge.plan
     choices = tuple(Choice(id, unit.title) for id, unit in plan.units.items() if unit.effective_to is None)
-    start = Choice("", Title(zh="（请选择）", en="(choose)"))
     return Field(
-        "to", Title(zh="交由哪个单位办理", en="Which unit is to answer"), "select", None, True, (start, *choices)
+        "to", Title(zh="交由哪个单位办理", en="Which unit is to answer"), "select", None, True, (_CHOOSE, *choices)
     )
 
 
@@ -354,14 +461,75 @@ ACTS: Final = (
         "assign",
         Title(zh="交办", en="Assign"),
         Title(
-            zh="所选单位可以查看该办件并签收、回告，原承办单位仍可签收、回告。",
-            en="The unit that you choose may see the case and answer; the unit that has it still may, too.",
+            zh="所选单位可以查看该办件并签收、回告，原承办单位仍可签收、回告。交办通知写明经办账号、交办原因和回告期限。",
+            en="The unit that you choose may see the case and answer; the unit that has it still may, too. It gets a "
+            "notice that says who assigns it, why, and by when it is to answer.",
         ),
         Title(zh="交办", en="Assign"),
         Access.DECIDE,
-        lambda situation: (_units(situation), _text(_REMARK)),
+        lambda situation: (
+            _units(situation),
+            _ASSIGNED_FOR,
+            Field("until", Title(zh="回告期限", en="To be answered by"), "day"),
+            _text(_REMARK),
+        ),
         _nothing_to_assign,
         _assigned,
+    ),
+    Act(
+        "withdraw-request",
+        Title(zh="撤回申请", en="Take a request back"),
+        Title(
+            zh="运行中心决定之前可以撤回。撤回后视为未申请，督办计时继续。",
+            en="As long as the operations centre has not decided. Then nothing is asked for any more, and the count of "
+            "supervision goes on.",
+        ),
+        Title(zh="撤回", en="Take it back"),
+        Access.ACT,
+        lambda situation: (
+            _record_field(_open_requests(situation), Title(zh="撤回哪项申请", en="Which request")),
+            _text(_REMARK),
+        ),
+        _no_request_to_withdraw,
+        _request_withdrawn,
+        is_quiet=True,
+    ),
+    Act(
+        "withdraw-decision",
+        Title(zh="撤销决定", en="Withdraw a decision"),
+        Title(
+            zh="撤销后视同未作出该决定；原申请恢复为待决定。",
+            en="It is struck out, as if it had never been made. What was asked for waits again.",
+        ),
+        Title(zh="撤销", en="Withdraw it"),
+        Access.DECIDE,
+        lambda situation: (
+            _record_field(
+                decisions_to_withdraw(situation.known.records), Title(zh="撤销哪项决定", en="Which decision")
+            ),
+            _text(_REMARK),
+        ),
+        _no_decision_to_withdraw,
+        _decision_withdrawn,
+        is_quiet=True,
+    ),
+    Act(
+        SEND_AGAIN,
+        Title(zh="重新送达决定", en="Send a decision again"),
+        Title(
+            zh="系统未接收的决定，排除原因后重新送达；仍自原决定登记之时起生效。",
+            en="Once the reason is mended for which the gateway refused it. It counts from its own record on.",
+        ),
+        Title(zh="重新送达", en="Send it again"),
+        Access.DECIDE,
+        lambda situation: (
+            _record_field(
+                decisions_to_send_again(situation.known.records), Title(zh="重新送达哪项决定", en="Which decision")
+            ),
+        ),
+        _no_decision_to_send,
+        _decision_sent_again,
+        is_quiet=True,
     ),
 )
 """In the order in which they are shown."""

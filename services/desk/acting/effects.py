@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
+from services.acting.refused import ActRefused
 from services.desk.access import Viewer
 from services.desk.acting.acts import Act
 from services.desk.acting.situation import Situation
@@ -51,7 +52,10 @@ def effects_of(act: Act, situation: Situation, viewer: Viewer, row: ValueRow | N
     choices = next((field.choices for field in fields if field.name == "decision"), ())
     found = []
     for choice in choices:
-        made = act.made(situation, viewer, {**usual, "decision": choice.value})
+        try:
+            made = act.made(situation, viewer, {**usual, "decision": choice.value})
+        except ActRefused:  # as long as a field is empty, such as the length of an extension
+            continue
         if isinstance(made, Decision) and (effect := _effect(choice.label, made, situation, row)) is not None:
             found.append(effect)
     return found

@@ -4,8 +4,11 @@ ledger has, and what each decision would change."""
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from services.acting.matters import cycle_words
 from services.catalog.words.event_names import EVENT_NAMES
 from services.catalog.words.names import names_for
+from services.catalog.words.source_names import source_title
+from services.catalog.words.times import time_title
 from services.catalog.words.unit_names import unit_title
 from services.desk.acting.record_lines import RecordLine, is_of_the_centre, lines_of_records
 from services.desk.acting.situation import Situation
@@ -13,7 +16,7 @@ from services.domain.intake.facts import Fact, FactType
 from services.domain.plan.plan import Title
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.explanation.phrases import clock, content_of
+from services.explanation.phrases import content_of
 from services.explanation.words import Word, outcome_word
 from services.messaging.records.decisions import About
 from services.messaging.records.ledger import LedgerRecord
@@ -35,17 +38,22 @@ class FactLine(NamedTuple):
 class Evidence(NamedTuple):
     """A matter as a page shows it."""
 
-    case: str
+    number: str
+    """Of the case."""
+    business: Title | None
+    """What was applied for; None of a duty or a figure."""
+    source: Title
+    """Which system keeps the case."""
     kpi: str
-    cycle: str
+    cycle: Title
     title: Title
     clause: str
     unit: Title
     holder: Title
     verdict: Word
-    due: str
-    """As people read it, 24:00 at the end of a day; empty: there is none."""
-    stop: str
+    due: Title | None
+    """As people read it, 24:00 at the end of a day."""
+    stop: Title | None
     asked: LedgerRecord | None
     """The request that waits for a decision."""
     facts: tuple[FactLine, ...]
@@ -64,11 +72,14 @@ def evidence_of(situation: Situation, text: Callable[[str], str | None] | None, 
     records = [each for each in situation.known.records if decides or not is_of_the_centre(each)]
     shown, judgement = situation.shown, situation.shown.judgement
     promise = situation.judge.kinds[judgement.kpi].promise
+    item = plan.service_items.get(shown.service_item)
     asked = situation.request(About.REASON) or situation.request(About.EXTENSION)
     return Evidence(
-        case=shown.name,
+        number=shown.number,
+        business=None if item is None else item.title,
+        source=source_title(shown.source, plan),
         kpi=judgement.kpi,
-        cycle=shown.cycle,
+        cycle=cycle_words(shown),
         title=promise.title,
         clause=promise.clause,
         unit=unit_title(judgement.unit, plan),
@@ -82,8 +93,8 @@ def evidence_of(situation: Situation, text: Callable[[str], str | None] | None, 
     )
 
 
-def _clock(at: Instant | None, situation: Situation) -> str:
-    return "" if at is None else clock(at, situation.judge.law.zone)
+def _clock(at: Instant | None, situation: Situation) -> Title | None:
+    return None if at is None else time_title(at, situation.judge.law.zone)
 
 
 def fact_lines(facts: Sequence[Fact], situation: Situation) -> list[FactLine]:

@@ -65,7 +65,7 @@ def offers_on(situation: Situation, viewer: Viewer, about: About) -> Offers:
     why = {act: act.closed(situation) for act in theirs}
     return Offers(
         tuple(offer(act, situation) for act in theirs if not why[act]),
-        tuple((act, reason) for act, reason in why.items() if reason),
+        tuple((act, reason) for act, reason in why.items() if reason and not act.is_quiet),
         OWN_UNIT if may(viewer, Access.DECIDE) and not theirs else None,
     )
 
@@ -79,9 +79,9 @@ def why_not_theirs(act: Act, situation: Situation, viewer: Viewer) -> Title | No
     if act.decides:
         return OWN_UNIT if viewer.unit and viewer.unit in situation.concerned else None
     units, now = situation.judge.law.units, situation.now
-    continued = frozenset(units.at(unit, now) for unit in situation.answering)
+    continued = frozenset(units.at(unit, now) for unit in situation.answering | situation.assigned)
     try:
-        may_answer(situation.shown, viewer.unit, situation.assigned | continued)
+        may_answer(situation.shown, viewer.unit, situation.judge.plan, situation.assigned | continued)
     except ActRefused as refused:
         return refused.text
     return None

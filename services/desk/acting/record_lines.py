@@ -1,9 +1,13 @@
 """Records of the ledger about a matter, in words: what was said, decided and done, and by whom."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any, Final, NamedTuple
 
+from services.catalog.words.assignments import assigned_for
 from services.catalog.words.names import NameBook
+from services.catalog.words.refusals import REFUSALS
+from services.catalog.words.times import day_title
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, SupervisionStep, Title
 from services.messaging.records.decisions import About
@@ -67,12 +71,18 @@ def what_of(record: LedgerRecord) -> Title | None:
     body = record.request.body
     match record.request.kind:
         case Kind.ASKED:
-            return _ASKED.get(str(body.get("about")), _WORDS[Kind.ASKED])
+            return _asked(body)
         case Kind.STEP:
             return _STEPS.get(str(body.get("step")), _WORDS[Kind.STEP])
         case Kind.DECIDED:
             return _decided(body)
     return _WORDS.get(record.request.kind)
+
+
+def _asked(body: Mapping[str, Any]) -> Title:
+    if "withdraws" in body:
+        return Title(zh=f"撤回第{body['withdraws']}号申请", en=f"request {body['withdraws']} is taken back")
+    return _ASKED.get(str(body.get("about")), _WORDS[Kind.ASKED])
 
 
 def _decided(body: Mapping[str, Any]) -> Title:
@@ -84,20 +94,45 @@ def _decided(body: Mapping[str, Any]) -> Title:
 
 
 def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
-    until, code, to = body.get("until"), body.get("reason"), body.get("to")
+    until, code = body.get("until"), body.get("reason")
+    yield from _units_named(body, plan)
     if isinstance(until, str):
-        yield Title(zh=f"至{until}", en=f"until {until}")
+        yield _until_words(until, body)
     if isinstance(code, str):
         yield NameBook(plan).reason(code)
-    if isinstance(to, str):
-        yield unit_title(to, plan)
     limit = body.get("limit") or _granted(body)
     if isinstance(limit, dict):
         yield limit_words(limit)
     for reason in body.get("reasons", []):
-        yield Title(
-            zh=f"{reason.get('detail')}；{reason.get('remedy')}", en=f"{reason.get('detail')}: {reason.get('remedy')}"
-        )
+        yield _refusal_words(reason)
+
+
+def _until_words(until: str, body: Mapping[str, Any]) -> Title:
+    """A day of a record: by which an assignment is to be answered; until which what is said holds."""
+    try:
+        day = day_title(date.fromisoformat(until))
+    except ValueError:  # of another writer of the ledger
+        day = Title(zh=until, en=until)
+    if body.get("about") == About.ASSIGNMENT:
+        return Title(zh=f"{day.zh}前回告", en=f"to be answered by {day.en}")
+    return Title(zh=f"至{day.zh}", en=f"until {day.en}")
+
+
+def _refusal_words(reason: Mapping[str, Any]) -> Title:
+    """Why the gateway refuses an event: in English its own sentence."""
+    known = REFUSALS.get(str(reason.get("reason")), Title(zh="其他原因", en=""))
+    return Title(zh=known.zh, en=f"{reason.get('detail')}: {reason.get('remedy')}")
+
+
+def _units_named(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
+    """To whom a case is assigned, and why; to whom a 通报 is issued."""
+    to, why = body.get("to"), assigned_for(str(body.get("why", "")))
+    if isinstance(to, str):
+        yield unit_title(to, plan)
+    if why is not None:
+        yield why
+    if isinstance(units := body.get("units"), list):
+        yield from (unit_title(str(unit), plan) for unit in units)
 
 
 def _granted(body: Mapping[str, Any]) -> object:
@@ -122,14 +157,14 @@ _UNITS: Final = {
 _WORDS: Final = {
     Kind.MISSED: Title(zh="超期", en="missed"),
     Kind.MET_LATE: Title(zh="逾期补录", en="met by late entry"),
-    Kind.REVERSED: Title(zh="更正：不再超期", en="no miss any more"),
+    Kind.REVERSED: Title(zh="不再超期", en="no miss any more"),
     Kind.ACKNOWLEDGED: Title(zh="签收", en="acknowledged"),
     Kind.REPLIED: Title(zh="回告", en="replied"),
     Kind.ASKED: Title(zh="申请", en="asked"),
     Kind.STEP: Title(zh="督办", en="step of supervision"),
     Kind.DECIDED: Title(zh="决定", en="decided"),
     Kind.IN_FORCE: Title(zh="决定生效", en="the decision is in force"),
-    Kind.NOT_IN_FORCE: Title(zh="决定未生效：网关拒收", en="the decision is not in force: the gateway refuses it"),
+    Kind.NOT_IN_FORCE: Title(zh="决定未生效：系统未接收", en="the decision is not in force: the gateway refuses it"),
 }
 _ASKED: Final[Mapping[str, Title]] = {
     About.REASON: Title(zh="说明理由", en="gave a reason"),

@@ -19,6 +19,8 @@ from services.messaging.records.ledger import LedgerRecord, Request
 WAIT_SECONDS: Final = 2.0
 """How long a page waits for its own record."""
 _POLL_SECONDS: Final = 0.05
+_MOST_WAITING: Final = 10_000
+"""Requests without an answer that are remembered."""
 _FORM: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -87,6 +89,8 @@ class Recording:
         self._texts = texts
         self._sender = sender
         self._pause = pause
+        self._waiting: dict[str, str] = {}
+        """Id of a request that has no answer yet → the hash of its text."""
         self.writer = f"desk-{os.getpid()}-{secrets.token_hex(4)}"
 
     def record(self, made: Made, text: str, sent: Sent, seen: int) -> Result:
@@ -97,18 +101,29 @@ class Recording:
         before = self.answer(sent.id)
         if text:
             made = made._replace(texts={"text": salted_hash(sent.salt, text)})
-            if before is None:
+        if before is None:
+            if self._waits_with_another_text(sent.id, made.texts.get("text", "")):
+                return Pending(sent.id)  # the first one counts, and the text of this one would be nobody's
+            if text:
                 self._texts.keep(text, made.unit if isinstance(made, Statement) else "", sent.salt)
         if isinstance(made, Statement):
             request = made.request(sent.id, self.writer)
         else:
             request = made.request(sent.id, self.writer, seen)
         result = self._result(request, before)
+        if not isinstance(result, Pending):
+            self._waiting.pop(sent.id, None)
         if isinstance(result, NotRecorded):
             self._texts.erase(request.texts.values())  # no record has it
         if isinstance(result, Repeated):
             self._texts.erase(set(request.texts.values()) - set(result.record.request.texts.values()))
         return result
+
+    def _waits_with_another_text(self, id: str, hash: str) -> bool:
+        """Whether the same form was sent with another text, and nobody knows yet what came of that."""
+        if len(self._waiting) >= _MOST_WAITING:
+            self._waiting.pop(next(iter(self._waiting)), None)
+        return self._waiting.setdefault(id, hash) != hash
 
     def ask(self, request: Request) -> Result:
         """Record another request, whose id says which form it comes from."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.acting.matters import Shown
+from services.desk.acting.requests import assigned_units, open_requests
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import RUNNING
 from services.domain.time.rfc3339 import read
@@ -36,15 +37,7 @@ class Situation(NamedTuple):
 
     def request(self, about: About) -> LedgerRecord | None:
         """The latest request of a unit on which nobody has decided."""
-        found: LedgerRecord | None = None
-        for record in self.known.records:
-            if record.request.body.get("about") != about:
-                continue
-            if record.request.kind is Kind.ASKED:
-                found = record
-            elif record.request.kind is Kind.DECIDED:
-                found = None
-        return found
+        return open_requests(self.known.records).get(about)
 
     @property
     def requests(self) -> Sequence[LedgerRecord]:
@@ -55,7 +48,7 @@ class Situation(NamedTuple):
     @property
     def assigned(self) -> frozenset[str]:
         """The units to which the operations centre has assigned the matter."""
-        return assigned_by(self.known.records)
+        return assigned_units(self.known.records)
 
     @property
     def answering(self) -> frozenset[str]:
@@ -74,12 +67,6 @@ class Situation(NamedTuple):
         until = str(held[-1].request.body.get("until", "")) if held else ""
         today = self.judge.law.zone.text(self.now)[:10]
         return until if until >= today else ""
-
-
-def assigned_by(records: Sequence[LedgerRecord]) -> frozenset[str]:
-    """The units to which records of a matter assign it."""
-    decided = (each.request.body for each in records if each.request.kind is Kind.DECIDED)
-    return frozenset(str(body.get("to", "")) for body in decided if body.get("about") == About.ASSIGNMENT)
 
 
 def arrived_since(situation: Situation, record: LedgerRecord) -> list[int]:

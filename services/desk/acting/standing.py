@@ -4,18 +4,26 @@ It is kept in memory, and grows by what the index has more at each question. Any
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from services.desk.acting.assigned import ANSWERS, Assignments
 from services.domain.plan.plan import SupervisionStep
 from services.ledger.records import LedgerRecords
-from services.messaging.records.decisions import About, Matter, decision_of_outcome, sent_again_by
-from services.messaging.records.fields import Unreadable, text
+from services.messaging.records.decisions import (
+    About,
+    Matter,
+    decision_of_outcome,
+    sent_again_by,
+    taken_back_by,
+    units_of,
+)
+from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
 from services.messaging.records.steps import RecordedStep
 
-_KINDS: Final = (Kind.STEP, Kind.ASKED, Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
+_KINDS: Final = (*ANSWERS, Kind.STEP, Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
 _AT_ONCE: Final = 2_000
 _ASKED_FOR: Final = (About.REASON, About.EXTENSION)
 
@@ -46,6 +54,15 @@ class Circular(NamedTuple):
         """Whether it was issued."""
         return self.decision is not None and self.decision.request.body.get("decision") == "issued"
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """To whom it was issued, and the unit that it is about. Of an older record that one only."""
+        if self.decision is None or not self.is_issued:
+            return (self.step.unit,)
+        with suppress(Unreadable):
+            return tuple(dict.fromkeys((self.step.unit, *units_of(self.decision.request.body))))
+        return (self.step.unit,)
+
 
 class Standing:
     """Grows record by record. Not thread-safe: `Stands` is."""
@@ -60,23 +77,31 @@ class Standing:
         """Number of a decision → the request that it answered, for a withdrawal."""
         self._late_decided: dict[str, int] = {}
         """Subject → number of the latest decision on its late entry."""
-        self.assigned: dict[str, frozenset[str]] = {}
-        """Key of a case → the units to which it is assigned."""
+        self.assignments = Assignments()
         self.number = 0
         """Of the latest record that was taken."""
 
     def take(self, record: LedgerRecord) -> None:
         """The next record."""
         self.number = record.number
+        self.assignments.take(record)
         match record.request.kind:
             case Kind.ASKED:
-                self._asked.setdefault(_key(record), record)
+                self._ask(record)
             case Kind.STEP:
                 self._propose(record)
             case Kind.DECIDED:
                 self._decide(record)
             case Kind.IN_FORCE | Kind.NOT_IN_FORCE:
                 self._note_outcome(record)
+
+    def _ask(self, record: LedgerRecord) -> None:
+        number = taken_back_by(record)
+        if number is None:
+            self._asked.setdefault(_key(record), record)
+        else:
+            withdrawn = (record.request.subject, number)  # in the same matter only
+            self._asked = {key: one for key, one in self._asked.items() if (key[0], one.number) != withdrawn}
 
     def _propose(self, record: LedgerRecord) -> None:
         try:
@@ -93,17 +118,10 @@ class Standing:
             self._withdraw(body.get("withdraws"))
         elif about == About.CIRCULAR:
             self._decide_on_circular(record)
-        elif about == About.ASSIGNMENT:
-            self._assign(body)
         elif about == About.LATE_ENTRY:
             self._late_decided[record.request.subject] = record.number
         elif sent_again_by(record) is None and (asked := self._asked.pop(_key(record), None)) is not None:
             self._answered[record.number] = _key(record), asked
-
-    def _assign(self, body: Mapping[str, Any]) -> None:
-        with suppress(Unreadable):
-            key = Matter.read(body).case_key
-            self.assigned[key] = self.assigned.get(key, frozenset()) | {text(body, "to")}
 
     def _withdraw(self, number: object) -> None:
         if type(number) is not int:
@@ -164,7 +182,7 @@ class Stands:
     def assigned(self, case_key: str) -> frozenset[str]:
         """The units to which the operations centre has assigned a case."""
         with self.now() as standing:
-            return standing.assigned.get(case_key, frozenset())
+            return standing.assignments.units_of(case_key)
 
     def waiting(self) -> Sequence[Waiting]:
         """What waits for a decision, the oldest first."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import Depends, Request, Response
 
-from services.acting.matters import Shown, matters_of
+from services.acting.matters import Shown, cycle_words, matters_of
 from services.acting.refused import ActRefused
 from services.desk.access import About, Access
 from services.desk.acting.acts import ACTS, TEXT, Act, Made
@@ -31,15 +31,18 @@ from services.desk.routes import Pages
 from services.domain.plan.plan import Title, id_of
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import ValueRow
+from services.ledger.recording import CLAIMED, STALE, TOO_LARGE
 from services.ledger.writer import NotRecorded
 from services.messaging.records.ledger import LedgerRecord, RequestInvalid
 
 PAGES: Final = Pages()
+MOST_FIELDS: Final = 500
+"""Of a form: one that chooses units has a field for each."""
 
 
 async def posted_form(request: Request) -> dict[str, str]:
     """The fields of a form as text. Files that somebody sends are passed over."""
-    form = await request.form(max_files=0, max_fields=50)
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
@@ -130,6 +133,8 @@ class _Sending:
                 return self._again(checked, closed)
             if self._act.decides and (changed := what_changed(self._situation, posted)):
                 return self._again(checked, None, changed)
+        if checked.errors and isinstance(before, LedgerRecord):  # what it chose from may be gone since
+            return self._told(before, checked)
         if checked.errors:
             return self._again(checked)
         return self._recorded(checked, sent, posted.seen)
@@ -144,7 +149,7 @@ class _Sending:
                 return self._again(checked)
             return self._again(checked, refused.text)
         except (RequestInvalid, ValueError) as error:
-            return self._again(checked, Title(zh=f"台账不能登记：{error}", en=str(error)))
+            return self._again(checked, Title(zh="台账不能登记这项内容：请缩短内容后重新提交", en=str(error)))
         return self._told(result, checked)
 
     def _told(self, result: LedgerRecord | NotRecorded | Repeated | Pending, checked: Checked) -> Response:
@@ -155,10 +160,9 @@ class _Sending:
                 return self._ask.see_other(self._address.case, repeated_words(result.record))
             case Pending():
                 return self._ask.see_other(waiting_path(result.id, self._address.case))
-        if result.reason == "stale":
+        if result.reason == STALE:
             return self._stale(checked)
-        why = Title(zh=f"台账未予登记（{result.reason}）", en=f"the keeper refuses it ({result.reason})")
-        return self._again(checked, why)
+        return self._again(checked, _REFUSED.get(result.reason, _REFUSED_FORM))
 
     def _stale(self, checked: Checked) -> Response:
         """Something came between the look at the ledger and the record."""
@@ -209,7 +213,8 @@ class MatterActs(NamedTuple):
 
     title: Title
     kpi: str
-    cycle: str
+    cycle: Title | None
+    """None: the first request of a case."""
     open: list[tuple[Title, str]]
     """Its name, and where it is."""
     closed: list[tuple[Title, Title]]
@@ -235,7 +240,7 @@ def _acts_of(shown: Shown, ask: Asked) -> MatterActs | None:
     return MatterActs(
         promise.title,
         shown.matter.kpi,
-        shown.cycle,
+        None if shown.cycle == "1" else cycle_words(shown),
         [(each.act.title, each.action) for each in offers.open],
         [(act.title, why) for act, why in offers.closed],
         offers.note,
@@ -277,6 +282,16 @@ def not_recorded() -> Title:
     return _NOT_RECORDED
 
 
+_REFUSED_FORM: Final = Title(
+    zh="台账未予登记：内容不符合台账的格式要求，请报告运维人员",
+    en="the ledger does not record it: it has not the form of a record; please tell whoever runs the system",
+)
+_REFUSED: Final = {
+    CLAIMED: Title(zh="台账未予登记：该事项已有记录", en="the ledger does not record it: it has such a record already"),
+    TOO_LARGE: Title(
+        zh="台账未予登记：内容过长，请缩短", en="the ledger does not record it: it is too long, shorten it"
+    ),
+}
 _NOT_RECORDED: Final = Title(
     zh="未予登记：该事项已有新的记录。请返回查看后再决定。",
     en="It is not recorded: there was something newer. Go back, look at it, then decide.",

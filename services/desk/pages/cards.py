@@ -14,7 +14,9 @@ from services.desk.pages.said_of import SaidOf, reading_page
 from services.desk.pages.sheet import MOST_ROWS, sheet_answer
 from services.desk.reading.card_lists import CardLine, CardWish, Page
 from services.desk.routes import LISTED, Pages
+from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.published import Level
+from services.domain.results.windows import ALL
 
 PAGES: Final = Pages()
 
@@ -34,7 +36,8 @@ class CardQuery(BaseModel):
     @property
     def wish(self) -> CardWish:
         """The cards that fit."""
-        return CardWish(self.unit, self.promise, Level(self.level) if self.level else None)
+        unit = "" if self.unit == ALL else self.unit  # as dashboards say it, which lead here
+        return CardWish(unit, self.promise, Level(self.level) if self.level else None)
 
 
 Asking = Annotated[CardQuery, Query()]
@@ -62,7 +65,7 @@ def cards(ask: Ask, query: Asking) -> Response:
 def cards_sheet(ask: Ask, query: Asking) -> Response:
     """The same as a file."""
     of = SaidOf(ask)
-    columns = (w.LEVEL, w.PROMISE, w.NODE, w.CASE, w.WHO_ACTS, w.DUE, w.TIME_LEFT, w.RAISED)
+    columns = (w.LEVEL, w.PROMISE, w.NODE, w.CASE_NUMBER, w.WHO_ACTS, w.DUE, w.TIME_LEFT, w.RAISED, w.OWNER)
     rows = (_row(line, of) for line in _every_card(ask, query))
     return sheet_answer(w.OPEN_CARDS, [each.zh for each in columns], rows)
 
@@ -84,13 +87,15 @@ def _every_card(ask: Asked, query: CardQuery) -> Iterator[CardLine]:
 
 
 def _row(line: CardLine, of: SaidOf) -> tuple[object, ...]:
+    owner, _, subject = line.case_key.partition(KEY_SEPARATOR)
     return (
         of.card(line.level).word,
         of.promise_and_id(line.kpi),
         of.node(line.node, line.kpi),
-        line.case,
+        subject,
         of.unit(line.unit),
-        of.clock(line.due_at),
+        of.sortable(line.due_at),
         of.left(line.due_at),
-        of.clock(line.raised_at),
+        of.sortable(line.raised_at),
+        of.source(owner),
     )

@@ -8,7 +8,9 @@ from services.catalog.words.event_names import EVENT_NAMES
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.supervision import STEP_NAMES
+from services.catalog.words.times import day_title, short_day_title
 from services.catalog.words.wording import BY_CALENDAR
+from services.desk.acting.record_lines import what_of
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, Tag
 from services.desk.reading.case_seen import CaseSeen
@@ -24,7 +26,7 @@ from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.day_table import DaysShown, folded, run_words
 from services.explanation.phrases import amount_text, content_of, day_words, duration, extension_words
 from services.explanation.words import ENDS, ENGLISH_WEEKDAYS, STATUS_WORDS, WEEKDAYS, outcome_word
-from services.messaging.records.ledger import LedgerRecord
+from services.messaging.records.ledger import Kind, LedgerRecord
 
 _COLOURS = {"bold red": "red", "yellow": "yellow", "bold yellow": "yellow", "green": "green"}
 _OPEN = (Outcome.MISSED, Outcome.OVERDUE, Outcome.AWAITING, Outcome.LATE_ENTRY)
@@ -34,7 +36,7 @@ class DayLine(NamedTuple):
     """A day of an account, or several like ones."""
 
     date: str
-    """`2021-10-15`."""
+    """`2021-10-15`, for programs."""
     day: str
     """Its day and weekday; the year where it begins, and on the first line."""
     last: str
@@ -202,13 +204,15 @@ class CaseText:
 
     def _why(self, run: Sequence[AccountedDay], account: Account, names: NameBook) -> str:
         if len(run) == 1:
-            return day_words(run[0], account, self._zone, names, self._of.say)
-        return run_words(run, self._of.say)
+            return self._of.punctuated(day_words(run[0], account, self._zone, names, self._of.say))
+        return self._of.punctuated(run_words(run, self._of.say))
 
     def _day(self, day: int, *, is_first: bool) -> str:
         number, on = weekday(day), date.fromordinal(day)
-        written = on.isoformat() if is_first or (on.month, on.day) == (1, 1) else on.isoformat()[5:]
-        return f"{written} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
+        named = day_title if is_first or (on.month, on.day) == (1, 1) else short_day_title
+        return (
+            f"{self._of.say(named(on))} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
+        )
 
     # ---- what happened -------------------------------------------------------------------------------
     @property
@@ -226,7 +230,7 @@ class CaseText:
         return EventLine(
             time=of.clock(fact.time),
             name=of.say(Title(zh=EVENT_NAMES[kind], en=english)),
-            content=content_of(fact, self._zone, names, of.say),
+            content=of.punctuated(content_of(fact, self._zone, names, of.say)),
             arrived=of.clock(fact.received) if fact.received - fact.time >= 60 * MINUTE_US else "",
             status="" if entry.status is FactStatus.COUNTS else of.say(STATUS_WORDS[entry.status]),
         )
@@ -246,8 +250,7 @@ class CaseText:
     def record(self, record: LedgerRecord, text_of: Callable[[str], str | None] | None) -> RecordLine:
         """A record of the ledger. `text_of`: gives a text that a person wrote; None: the viewer may read none."""
         request, of = record.request, self._of
-        kind = request.kind
-        name = of.say(w.KINDS[kind]) if kind in w.KINDS else kind.value
+        name = of.say(_name(record))
         step = _step(request.body)
         texts = [] if text_of is None else [text_of(hash) for hash in request.texts.values()]
         return RecordLine(
@@ -259,6 +262,13 @@ class CaseText:
             text="\n".join(of.say(w.TEXT_ERASED) if text is None else text for text in texts),
             has_text=any(text is not None for text in texts),
         )
+
+
+def _name(record: LedgerRecord) -> Title:
+    """What a record says happened: of a request and a decision what was asked for, and what was decided."""
+    kind = record.request.kind
+    said = what_of(record) if kind in (Kind.ASKED, Kind.DECIDED) else None
+    return said or w.KINDS.get(kind, Title(zh="其他", en="other"))
 
 
 def _cleared(at: Instant | None, of: SaidOf) -> str:

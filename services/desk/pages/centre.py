@@ -1,14 +1,18 @@
 """What the operations centre works through: what waits for a decision, 通报 to issue, texts to erase. And what is
 printed: written orders and 通报."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Annotated, Final, NamedTuple
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 
-from services.acting.decisions import on_circular
+from services.acting.decisions import on_circular, units_concerned
+from services.acting.refused import ActRefused
+from services.catalog.words.source_names import source_title
 from services.catalog.words.unit_names import unit_title
 from services.desk.access import About, Access, may
+from services.desk.acting.acts import SEND_AGAIN
 from services.desk.acting.addresses import MatterAddress
 from services.desk.acting.checking import check
 from services.desk.acting.fields import Choice, Field
@@ -17,19 +21,30 @@ from services.desk.acting.recording import Pending, Repeated, Result, Sent, is_f
 from services.desk.acting.standing import Circular, Waiting
 from services.desk.asking import Ask, Asked, Desk
 from services.desk.numbers import Place
-from services.desk.pages.acts import Form, not_recorded, old_form, recorded_words, repeated_words, waiting_path
+from services.desk.pages.acts import (
+    MOST_FIELDS,
+    Form,
+    not_recorded,
+    old_form,
+    recorded_words,
+    repeated_words,
+    waiting_path,
+)
+from services.desk.reading.case_seen import token_of
 from services.desk.refusal import NotFound
 from services.desk.routes import LISTED, Pages
 from services.domain.intake.facts import case_key
-from services.domain.plan.plan import Title
+from services.domain.plan.plan import Plan, Title
 from services.domain.supervision.orders import OrderNumber
+from services.domain.time.rfc3339 import read
+from services.explanation.phrases import clock
 from services.ledger.circular_page import IssuedCircular, circular_text
 from services.ledger.order_book import Order
 from services.ledger.order_page import order_page, page_of, page_style
 from services.ledger.texts import erasure
 from services.ledger.writer import NotRecorded
 from services.messaging.records.decisions import About as DecidedAbout
-from services.messaging.records.decisions import Matter
+from services.messaging.records.decisions import Decision, Matter
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import LedgerRecord
 
@@ -57,14 +72,27 @@ def waiting(ask: Ask, after: Place = None) -> Response:
     every = acting.stands.waiting()
     later = [one for one in every if one.record.number > (after or 0)]
     with acting.stands.now() as standing:
-        refused = list(standing.refused.values())
+        refused = dict(standing.refused)
     return ask.page(
         "acts/waiting.html",
         lines=[line for line in (_line(one, ask) for one in later[:_MOST]) if line is not None],
         count=len(every),
         more=later[_MOST - 1].record.number if len(later) > _MOST else None,
-        refused=list(lines_of_records(refused, plan, None)),
+        refused=list(lines_of_records(refused.values(), plan, None)),
+        again=list(_to_send_again(refused, ask)),
     )
+
+
+def _to_send_again(refused: Mapping[int, LedgerRecord], ask: Asked) -> Iterator[tuple[int, str]]:
+    """Number of a decision that is not in force, and where it is sent again, for who may."""
+    reading, stands = ask.desk.reading, ask.desk.acting.stands
+    for number, outcome in refused.items():
+        matter = _matter_of(outcome)
+        if matter is not None:
+            about = reading.about_case(matter.case_key, stands.assigned(matter.case_key)) or About()
+            leads = about.leads | reading.about_units((), [matter.kpi]).leads
+            if may(ask.viewer, Access.DECIDE, about._replace(leads=leads)):
+                yield number, MatterAddress(matter).act(SEND_AGAIN)
 
 
 def _line(one: Waiting, ask: Asked) -> dict[str, object] | None:
@@ -98,6 +126,15 @@ def _matter_of(record: LedgerRecord) -> Matter | None:
     return Matter(kpi, case_key(owner, subject), int(cycle)) if kind == "case" and cycle.isdecimal() else None
 
 
+async def chosen_units(request: Request) -> list[str]:
+    """The units that are ticked in a form, each once."""
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    return list(dict.fromkeys(value for value in form.getlist("units") if isinstance(value, str)))
+
+
+Chosen = Annotated[list[str], Depends(chosen_units)]
+
+
 # ---- 通报 -------------------------------------------------------------------------------------------------
 def _circular_of(request: Request) -> Circular | None:
     desk: Desk = request.app.state.desk
@@ -109,19 +146,19 @@ def _circular_of(request: Request) -> Circular | None:
 
 
 def about_circular(request: Request) -> About | None:
-    """Whose business a 通报 is: of the unit that has the case."""
-    found = _circular_of(request)
-    return None if found is None else _about(found, request.app.state.desk)
+    """Whose business a 通报 is: of the unit that has the case, and of the leads of the promise."""
+    found, desk = _circular_of(request), request.app.state.desk
+    return None if found is None else desk.reading.about_units([found.step.unit], [found.step.key.kpi])
 
 
 def about_issued(request: Request) -> About | None:
-    """The same of one that was issued; None: it was not."""
+    """Whose one is that was issued: of those to whom it was. None: it was not."""
     found = _circular_of(request)
     return _about(found, request.app.state.desk) if found is not None and found.is_issued else None
 
 
 def _about(circular: Circular, desk: Desk) -> About:
-    return desk.reading.about_units([circular.step.unit])
+    return desk.reading.about_units(circular.units)
 
 
 @PAGES.get("/circulars", Access.READ, LISTED)
@@ -142,14 +179,40 @@ def _promises(ask: Asked) -> dict[str, Title]:
 @PAGES.get("/circulars/{number}", Access.DECIDE, about_circular)
 def circular(ask: Ask, number: str) -> Response:
     """One that is proposed: whether it is issued."""
-    return _circular_page(ask, {}, 200)
+    return _circular_page(ask, 200)
 
 
-def _circular_page(ask: Asked, errors: dict[str, Title], status: int, why: Title | None = None) -> Response:
-    found = _circular_of(ask.request)
+def _case_of(circular: Circular, ask: Asked) -> dict[str, object]:
+    """The case of a 通报 as people call it."""
+    owner, _, number = circular.step.key.case.partition(" ")
+    found = next(iter(ask.desk.casebook.find(circular.step.key.case)), None)
+    item = None if found is None else ask.desk.plan.service_items.get(found.service_item)
+    return {
+        "number": number,
+        "business": None if item is None else item.title,
+        "source": source_title(owner, ask.desk.plan),
+        "due": clock(read(circular.step.due_at), ask.desk.zone) if circular.step.due_at else "",
+        "case": f"/cases/{token_of(case_key(owner, number))}",
+    }
+
+
+def _current_units(plan: Plan) -> list[str]:
+    return [id for id, unit in plan.units.items() if unit.effective_to is None]
+
+
+def _circular_page(
+    ask: Asked,
+    status: int,
+    errors: Mapping[str, Title] = {},
+    why: Title | None = None,
+    chosen: Sequence[str] | None = None,
+) -> Response:
+    """`chosen`: the units that were ticked; None: it is opened anew."""
+    found, plan = _circular_of(ask.request), ask.desk.plan
     if found is None:
         raise NotFound
     records = ask.desk.acting.records.about(found.proposal.request.subject)
+    concerned = units_concerned(found.step, plan)
     return ask.page(
         "acts/circular.html",
         status,
@@ -160,6 +223,10 @@ def _circular_page(ask: Asked, errors: dict[str, Title], status: int, why: Title
         errors=errors,
         why=why,
         about=ask.about,
+        concerned=concerned,
+        **_case_of(found, ask),
+        others=[unit for unit in _current_units(plan) if unit not in concerned],
+        chosen=concerned if chosen is None else chosen,
         lines=list(lines_of_records(records.records, ask.desk.plan, ask.desk.texts.text)),
     )
 
@@ -176,7 +243,7 @@ _DECISION: Final = Field(
 
 
 @PAGES.post("/circulars/{number}", Access.DECIDE, about_circular)
-def circular_decided(ask: Ask, number: str, form: Form) -> Response:
+def circular_decided(ask: Ask, number: str, form: Form, units: Chosen) -> Response:
     """Issue a 通报 that was proposed, or do not."""
     found, seen = _circular_of(ask.request), form.get("seen", "")
     if found is None:
@@ -185,16 +252,39 @@ def circular_decided(ask: Ask, number: str, form: Form) -> Response:
         raise old_form()
     checked = check((_DECISION,), form)
     if checked.errors:
-        return _circular_page(ask, checked.errors, 422)
-    decision = on_circular(found.proposal, checked.filled["decision"] == "issue", ask.known.account)
-    acting = ask.desk.acting
-    sent = Sent(form["form"], ask.known.account, "circular", found.proposal.request.subject)
-    known = acting.records.about(found.proposal.request.subject)
-    if acting.recording.answer(sent.id) is None and (known.since(int(seen)) or int(seen) > known.number):
-        return _circular_page(ask, {}, 409, _CHANGED)
-    result = acting.recording.record(decision, "", sent, int(seen))
+        return _circular_page(ask, 422, checked.errors, chosen=units)
+    try:
+        decision = _circular_decision(found, checked.filled["decision"] == "issue", units, ask)
+    except ActRefused as refused:
+        return _circular_page(ask, 422, {"units": refused.text}, chosen=units)
+    return _circular_recorded(found, decision, Sending(form["form"], int(seen), units), ask)
+
+
+def _circular_decision(found: Circular, issues: bool, units: Sequence[str], ask: Asked) -> Decision:
+    """Raises ActRefused."""
+    if issues and not units:
+        raise ActRefused("请选择发送单位", "choose the units to which it is issued", "units")
+    return on_circular(found.proposal, units if issues else (), ask.known.account, ask.desk.plan)
+
+
+class Sending(NamedTuple):
+    """A form about a 通报."""
+
+    form: str
+    seen: int
+    units: Sequence[str]
+
+
+def _circular_recorded(found: Circular, decision: Decision, sending: Sending, ask: Asked) -> Response:
+    acting, subject = ask.desk.acting, found.proposal.request.subject
+    sent = Sent(sending.form, ask.known.account, "circular", subject)
+    known = acting.records.about(subject)
+    is_new = acting.recording.answer(sent.id) is None
+    if is_new and (known.since(sending.seen) or sending.seen > known.number):
+        return _circular_page(ask, 409, why=_CHANGED, chosen=sending.units)
+    result = acting.recording.record(decision, "", sent, sending.seen)
     if isinstance(result, NotRecorded):
-        return _circular_page(ask, {}, 409, _CHANGED)
+        return _circular_page(ask, 409, why=_CHANGED, chosen=sending.units)
     return _after(ask, result, f"/circulars/{found.proposal.number}")
 
 
@@ -237,15 +327,16 @@ def _record_of(request: Request) -> LedgerRecord | None:
 
 
 def about_text(request: Request) -> About | None:
-    """Whose business the text of a record is."""
+    """Whose business the text of a record is: of the units of the case, of who wrote it, and of the leads of the
+    promise that it is about."""
     desk: Desk = request.app.state.desk
     record = _record_of(request)
     matter = None if record is None else _matter_of(record)
     if record is None or matter is None or not record.request.texts:
         return None
     of_case = desk.reading.about_case(matter.case_key, desk.acting.stands.assigned(matter.case_key)) or About()
-    said = desk.reading.about_units([record.request.unit])
-    return of_case._replace(owners=of_case.owners | said.owners)
+    said = desk.reading.about_units([record.request.unit], [matter.kpi])
+    return of_case._replace(owners=of_case.owners | said.owners, leads=of_case.leads | said.leads)
 
 
 @PAGES.get("/texts/{number}/erase", Access.DECIDE, about_text)
@@ -297,7 +388,7 @@ def circular_printed(ask: Ask, number: str) -> Response:
     found = _circular_of(ask.request)
     if found is None or found.decision is None:
         raise NotFound
-    text = circular_text(IssuedCircular(found.step, found.decision), ask.desk.plan)
+    text = circular_text(IssuedCircular(found.step, found.decision, found.units), ask.desk.plan)
     return Response(page_of(text, _STYLE), media_type="text/html")
 
 

@@ -1,7 +1,7 @@
 """What the reading pages say of a line: names in the place of codes, times as people read them, in one language."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
@@ -10,12 +10,15 @@ from services.catalog.words.card_reasons import CARD_REASONS
 from services.catalog.words.misses import left_in_short, left_in_words
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
+from services.catalog.words.source_names import source_title
 from services.catalog.words.supervision import ORDER_STATES
+from services.catalog.words.times import day_title, time_title
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import SIGNS, state_name, unit_of_measure, window_names
+from services.desk.acting.assigned import AssignmentState
 from services.desk.asking import Asked
 from services.desk.pages import reading_words
-from services.desk.pages.sparkline import day_text, sparkline
+from services.desk.pages.sparkline import sparkline
 from services.desk.reading.case_seen import token_of
 from services.desk.reading.figures import PromiseLine
 from services.domain.plan.plan import Plan, Promise, Title
@@ -29,6 +32,13 @@ from services.explanation.phrases import clock
 from services.figures.shown import NOTHING, shown
 
 _COLOURS: Final = {State.MISSED: "red", State.AT_RISK: "yellow", State.MET: "green"}
+_ASSIGNMENTS: Final = {
+    AssignmentState.OPEN: ("●", "yellow"),
+    AssignmentState.ACKNOWLEDGED: ("●", "yellow"),
+    AssignmentState.OVERDUE: ("■", "red"),
+    AssignmentState.ANSWERED: ("✓", "green"),
+    AssignmentState.CLOSED: ("✓", "soft"),
+}
 _HOUR_US: Final = 60 * MINUTE_US
 _DAY_US: Final = 24 * _HOUR_US
 
@@ -55,6 +65,10 @@ class SaidOf:
     def say(self, title: Title) -> str:
         """A title in the language of the page."""
         return title.en if self._english else title.zh
+
+    def punctuated(self, text: str) -> str:
+        """A text of several parts, between which explanations put a Chinese mark."""
+        return text.replace("；", "; ") if self._english else text
 
     # ---- promises ------------------------------------------------------------------------------------
     def promise(self, kpi: str) -> str:
@@ -119,7 +133,7 @@ class SaidOf:
         if len(known) < 2:
             return ""
         values = [self._figure(day.value or 0.0, line.promise) for day in (known[0], known[-1])]
-        days = [day_text(day.day) for day in (known[0], known[-1])]
+        days = [self.day(date.fromordinal(day.day)) for day in (known[0], known[-1])]
         target = self.target(line)
         if self._english:
             return f"Trend of {len(known)} days: {values[0]} on {days[0]}, {values[1]} on {days[1]}; target {target}"
@@ -142,6 +156,10 @@ class SaidOf:
     def unit(self, id: str) -> str:
         """The name of a unit; of the row about all of them 全区."""
         return self.say(reading_words.WHOLE_DISTRICT) if id == ALL else self.say(unit_title(id, self._plan))
+
+    def source(self, id: str) -> str:
+        """The name of a source."""
+        return self.say(source_title(id, self._plan))
 
     def units(self, ids: Iterable[str]) -> str:
         """Several units."""
@@ -170,6 +188,11 @@ class SaidOf:
         """Why a card was cleared."""
         return self.say(CARD_REASONS[code]) if code in CARD_REASONS else code
 
+    def assignment(self, state: AssignmentState) -> Tag:
+        """The state of an assignment."""
+        sign, colour = _ASSIGNMENTS[state]
+        return Tag(sign, self.say(reading_words.ASSIGNMENT_STATES[state]), colour)
+
     def order(self, state: OrderState) -> str:
         """The state of a written order."""
         return self.say(ORDER_STATES[state])
@@ -188,7 +211,16 @@ class SaidOf:
         """A time in the plan's zone; the end of a day is its 24:00. `at`: an instant, or RFC 3339."""
         if not at:
             return NOTHING
-        return clock(instant_of(datetime.fromisoformat(at)) if isinstance(at, str) else at, self._zone)
+        instant = instant_of(datetime.fromisoformat(at)) if isinstance(at, str) else at
+        return self.say(time_title(instant, self._zone))
+
+    def sortable(self, at: Instant | None) -> str:
+        """A time in a file, which sorts as a text does: `2021-10-08 14:05`."""
+        return "" if at is None else clock(at, self._zone)
+
+    def day(self, day: date) -> str:
+        """A day."""
+        return self.say(day_title(day))
 
     def left(self, due: Instant | None) -> str:
         """How much time is left, or by how much it is over: calendar time, in days and hours."""

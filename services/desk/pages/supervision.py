@@ -1,12 +1,13 @@
 """Sources, written orders and notices of the viewer's own."""
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 
 from services.desk.access import About, Access
 from services.desk.asking import Ask, Desk
 from services.desk.numbers import Place, number_of
+from services.desk.pages.alerts_of_notice import alerts_of
 from services.desk.pages.said_of import reading_page
 from services.desk.reading.supervision import PAGE
 from services.desk.refusal import NotFound
@@ -60,13 +61,25 @@ def notice(ask: Ask, number: int) -> Response:
         notice=found,
         title=str(body.get("title", "")),
         text=str(text),
-        cases=_cases_of(ask, body.get("subjects")),
+        cases=_cases_of(body.get("subjects")),
+        circulars=_circulars_of(body.get("subjects")),
+        alerts=alerts_of(body.get("subjects"), ask.desk.settings.grafana_url),
     )
     return answer
 
 
-def _cases_of(ask: Ask, subjects: object) -> list[tuple[str, str]]:
+def _cases_of(subjects: object) -> list[tuple[str, str]]:
     """Promise and name of each case that a notice is about."""
-    found = subjects if isinstance(subjects, list) else []
-    named = [(str(each.get("kpi", "")), str(each.get("case", ""))) for each in found if isinstance(each, dict)]
+    named = [(str(each.get("kpi", "")), str(each.get("case", ""))) for each in _of_notice(subjects)]
     return sorted({(kpi, case) for kpi, case in named if " " in case})
+
+
+def _circulars_of(subjects: object) -> list[int]:
+    """The numbers of the 通报 that a notice is about, as their addresses have them."""
+    found = (each.get("circular") for each in _of_notice(subjects))
+    return sorted({number for number in found if type(number) is int})
+
+
+def _of_notice(subjects: object) -> list[dict[str, Any]]:
+    found = subjects if isinstance(subjects, list) else []
+    return [each for each in found if isinstance(each, dict)]

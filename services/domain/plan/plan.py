@@ -912,6 +912,8 @@ class Source(Entry):
 
     id: str
     """CloudEvents `source`, e.g. `/units/liangjiang-water`."""
+    title: Title | None = None
+    """How people call it; without one it has the title of the unit that it is named after."""
     units: tuple[str, ...]
     """Units it may name; `*`: any."""
     owners: tuple[str, ...] = ()
@@ -1090,6 +1092,8 @@ class Names(Entry):
     reasons: dict[str, Title] = {}
     units_of_measure: dict[str, Title] = {}
     """Quantity or attribute of which a figure is a mean or a sum → in what it is counted (`件`)."""
+    sources: dict[str, Title] = {}
+    """Source → its name. One that is named after a unit needs none."""
 
 
 class Plan(Entry):

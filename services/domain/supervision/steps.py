@@ -54,7 +54,7 @@ class ActKind(StrEnum):
     REJECTED = "rejected"
     """The operations centre has rejected a reason, also one that it had accepted."""
     REFUSED = "refused"
-    """The operations centre has refused an extension: a request is answered."""
+    """The operations centre has refused an extension, or the unit has taken its request back: nothing waits."""
     GRANTED = "granted"
     """The operations centre has granted an extension. One that was granted by the limit ends the steps from its record
     on, also while the gateway is away."""

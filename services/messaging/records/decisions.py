@@ -6,9 +6,14 @@ module alone knows the fields of their bodies.
 - `decided`: `about`, `decision`; `type` and `data` of the event that follows from it. No event follows from the refusal
   of an extension. `withdraws`: the number of a decision.
   `again`: the number of a decision that was not in force, and whose event is sent again.
-  Of an assignment `to`, the unit; of a 通报 `step`, the number of the step by which it was proposed. No event follows.
+  Of an assignment `to`, the unit, `why`, a code of `ASSIGNED_FOR` (`services/catalog/words/assignments.py`), and
+  `until`, the last day on which it is to answer; records of older versions have neither. Of a 通报 `step`, the number
+  of the step by which it was proposed, and `units`, those to which it is issued; older records name none. No event
+  follows.
 - `acknowledged`: `until`, the last day on which that holds.
 - `asked`: `about`, `reason`, `limit`; `type` and `data`, where it is a reason: that one was given matters to the judge.
+  Of a request that the unit takes back `about` is `withdrawal` and `withdraws` its number; where an event followed from
+  that, `type` and `data` strike it out.
 - `replied`: `until`, the day by which the unit says that it will have completed.
 - `in_force`, `not_in_force`: `decision`, the number of its record; `reasons`, why the gateway refuses its event.
 """
@@ -101,21 +106,29 @@ class Decision(NamedTuple):
     """Of the decision that this one repeats, and whose event is sent again."""
     to: str = ""
     """Of an assignment: the unit."""
+    why: str = ""
+    """Of an assignment: a code of `ASSIGNED_FOR`."""
+    until: str = ""
+    """Of an assignment: the last day on which the unit is to answer: 2021-10-15."""
     step: int | None = None
     """Of a 通报: number of the record by which it was proposed."""
+    units: tuple[str, ...] = ()
+    """Of a 通报 that is issued: the units that read it (各有关单位)."""
     texts: Mapping[str, str] = {}
     """Name → salted hash of a text that was written to it."""
 
     def request(self, id: str, writer: str, seen: int) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
-        named = {"about": self.about.value, "decision": self.decision, "by": self.by, "role": OPERATIONS_CENTRE}
-        body = {**self.matter.checked().fields(), **named}
+        said = {"about": self.about.value, "decision": self.decision, "by": self.by, "role": OPERATIONS_CENTRE}
+        body: dict[str, Any] = {**self.matter.checked().fields(), **said}
         if self.type:
             body |= {"type": self.type, "data": dict(self.data)}
-        more = {"withdraws": self.withdraws, "again": self.again, "to": self.to or None, "step": self.step}
-        body |= {name: value for name, value in more.items() if value is not None}
-        of_one = (("withdrawn", self.withdraws), ("circular", self.step))
-        claims = tuple(f"{what}/{number}" for what, number in of_one if number is not None)
+        named = {"to": self.to, "why": self.why, "until": self.until, "units": list(self.units)}
+        body |= {name: value for name, value in named.items() if value}
+        numbers = {"withdraws": self.withdraws, "again": self.again, "step": self.step}
+        body |= {name: value for name, value in numbers.items() if value is not None}
+        of_one = ((withdrawn_claim, self.withdraws), ("circular/{}".format, self.step))
+        claims = tuple(claim(number) for claim, number in of_one if number is not None)
         subject = self.matter.subject
         return Request(id, Kind.DECIDED, writer, subject, "", claims, seen=seen, body=body, texts=self.texts)
 
@@ -136,7 +149,10 @@ class Decision(NamedTuple):
             data=_data(body),
             withdraws=_number(body, "withdraws"),
             to=text(body, "to", ""),
+            why=text(body, "why", ""),
+            until=text(body, "until", ""),
             step=_number(body, "step"),
+            units=units_of(body),
             texts=record.request.texts,
         )
 
@@ -153,11 +169,28 @@ class Statement(NamedTuple):
     """What else the kind has."""
     texts: Mapping[str, str] = {}
     """Name → salted hash of a text that was written to it."""
+    seen: int | None = None
+    """Of a request that is taken back: the ledger was known up to this record. A later decision makes it stale."""
 
     def request(self, id: str, writer: str) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
         body = {**self.matter.checked().fields(), "by": self.by, "role": UNIT, **self.more}
-        return Request(id, self.kind, writer, self.matter.subject, self.unit, body=body, texts=self.texts)
+        claims = (withdrawn_claim(body["withdraws"]),) if "withdraws" in body else ()
+        subject = self.matter.subject
+        return Request(id, self.kind, writer, subject, self.unit, claims, self.seen, body=body, texts=self.texts)
+
+
+def withdrawn_claim(number: int) -> str:
+    """What one record only may have: that a decision or a request is withdrawn."""
+    return f"withdrawn/{number}"
+
+
+def units_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The units to which a 通报 is issued, by the body of its decision. Raises Unreadable."""
+    units = body.get("units", [])
+    if type(units) is not list or not all(type(one) is str for one in units):
+        raise Unreadable("its field units is no list of texts")
+    return tuple(units)
 
 
 def _number(body: Mapping[str, Any], name: str) -> int | None:
@@ -200,14 +233,29 @@ class Effect(NamedTuple):
 
 def effect_of_request(request: Request) -> Effect | None:
     """What follows from a request; None if nothing does. Raises Unreadable where it would be another event than its
-    kind may have. What a unit asks for decides nothing: the only event of it says that a reason was given."""
+    kind may have. What a unit asks for decides nothing: its only events say that a reason was given, or take that
+    back."""
     if request.kind not in (Kind.DECIDED, Kind.ASKED) or not request.body.get("type"):
         return None
     found = Effect(text(request.body, "type"), _data(request.body))
-    allowed = _given_reason if request.kind is Kind.ASKED else _decided
+    allowed = _asked if request.kind is Kind.ASKED else _decided
     if not allowed(request.body, found):
         raise Unreadable("its event is not one that follows from it")
     return found
+
+
+def _asked(body: Mapping[str, Any], event: Effect) -> bool:
+    """Whether the event is one that follows from a request: that a reason was given, or that it is taken back."""
+    if body.get("about") == About.WITHDRAWAL:
+        return event == struck_out(whole(body, "withdraws"))
+    return _given_reason(body, event)
+
+
+def taken_back_by(record: LedgerRecord) -> int | None:
+    """The number of the request that a unit takes back by a record; None: it takes none back."""
+    body = record.request.body
+    number = body.get("withdraws") if body.get("about") == About.WITHDRAWAL else None
+    return number if record.request.kind is Kind.ASKED and type(number) is int else None
 
 
 def _given_reason(body: Mapping[str, Any], event: Effect) -> bool:

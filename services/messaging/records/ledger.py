@@ -85,7 +85,7 @@ class Kind(StrEnum):
     """What was notified before there was a ledger."""
     NOT_RECORDED = "not_recorded"
     """A request that the keeper does not record as asked, and why: `body` has `request` (its id), `reason` and, where
-    another record is the reason, `record` (its number)."""
+    another record is the reason, `record` (its number). Its texts are erased: no record has them."""
 
 
 class RequestInvalid(ValueError):

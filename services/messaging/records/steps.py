@@ -16,7 +16,7 @@ from services.domain.results.published import Card
 from services.domain.supervision.steps import Act, ActKind, Taken
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.messaging.records.decisions import About, decision_of_outcome
+from services.messaging.records.decisions import About, decision_of_outcome, taken_back_by
 from services.messaging.records.fields import Unreadable, text, time_text, whole
 from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
 
@@ -139,7 +139,7 @@ class ActReader:
             case Kind.REPLIED:
                 return ActKind.REPLIED
             case Kind.ASKED:
-                return ActKind.ASKED
+                return ActKind.ASKED if taken_back_by(record) is None else ActKind.REFUSED
             case Kind.DECIDED if body.get("about") == About.WITHDRAWAL:
                 return self._end_of(body.get("withdraws"))
             case Kind.DECIDED:
