@@ -318,8 +318,8 @@ def test_every_way_out_is_one_of_those() -> None:
         ("services/runtime/secret_file.py", "print"),
         ("services/cli/dead_letters.py", "sys.stdout.buffer.write"),  # a whole event, not to a terminal
     }  # fmt: skip
-    watched = {"print", "typer.echo", "typer.secho", "Console", "_Console", "csv.writer", "csv.DictWriter", "logging.basicConfig",
-               "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write"}  # fmt: skip
+    watched = {"print", "typer.echo", "typer.secho", "Console", "_Console", "csv.writer", "csv.DictWriter",
+               "logging.basicConfig", "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write"}  # fmt: skip
     found = set()
     for room in ("services", "streams", "dashboards"):
         for path in sorted((ROOT / room).rglob("*.py")):
