@@ -47,7 +47,8 @@ ALERTS_BY_SEVERITY: Final[Mapping[str, tuple[str, ...]]] = {
     "act": (
         "KpiMissed", "CardOpen", "SourceSilent", "SourceRefused", "DeadLetterRatioHigh", "CaseQuarantined",
         "DecisionNotInForce", "NoticeNotTaken", "RecipientUnreached", "CalendarProvisional", "StreamLagHigh",
-        "FeedbackStopped", "CasebookDown", "DeskDown", "DeskSignInsFailing", "DeskIndexBehind", "BriefingsDown", "BriefingNotSent", "LedgerWaiting", "LedgerVoid",
+        "FeedbackStopped", "CasebookDown", "DeskDown", "DeskSignInsFailing", "DeskIndexBehind", "BriefingsDown",
+        "BriefingNotSent", "LedgerWaiting", "LedgerVoid",
         "LedgerCheckpointOld",
     ),
     "review": (
