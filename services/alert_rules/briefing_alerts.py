@@ -30,8 +30,8 @@ def briefing_alerts() -> Iterator[Alert]:
         f"max by (period) ({names.WAITING.name}) > 0",
         to_operations("act"),
         Title(
-            zh=f"{one_of_words('period', _ZH)}应发送2小时后仍未全部送达",
-            en=f"two hours after its time the {one_of_words('period', _EN)} briefing has not reached all who get it",
+            zh=f"{one_of_words('period', _ZH)}应发送1小时后仍未全部送达",
+            en=f"an hour after its time the {one_of_words('period', _EN)} briefing has not reached all who get it",
         ),
-        plan_time(2 * HOUR, 5 * MINUTE),
+        plan_time(HOUR, 5 * MINUTE),
     )

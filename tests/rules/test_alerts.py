@@ -608,13 +608,13 @@ STORIES = [
     ),
     Story("nobody has briefings sent", "BriefingsDown", {UP: "1x60"}, {30: []}),
     Story(
-        "a mailbox refuses the weekly briefing; the daily one is sent within an hour",
+        "a mailbox refuses the weekly briefing; the daily one is sent within half an hour",
         "BriefingNotSent",
         {
             'kpi_briefings_waiting{period="week",instance="a"}': "0x10 1x300 0x30",
-            'kpi_briefings_waiting{period="day",instance="a"}': "0x10 1x60 0x270",
+            'kpi_briefings_waiting{period="day",instance="a"}': "0x10 1x30 0x300",
         },
-        {129: [], 131: [{"severity": "act", "period": "week"}], 320: []},
+        {69: [], 71: [{"severity": "act", "period": "week"}], 320: []},
     ),
     Story("the watchdog always barks", "Watchdog", {}, {0: [{"severity": "none"}]}),
 ]

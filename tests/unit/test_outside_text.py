@@ -127,7 +127,7 @@ def test_no_command_shows_it_raw(
 
 
 def check_csv(path: Path) -> None:
-    text = path.read_text("utf-8")
+    text = path.read_text("utf-8-sig")  # a mark at the beginning is for Excel
     assert bad(text) == set()
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert len(rows) == text.count("\n")
