@@ -15,7 +15,7 @@ def blocks(briefing: Briefing) -> list[str]:
     for section in briefing.sections:
         found += [section.title, *map(text_of, section.sentences), *section.headings]
         found += [text_of(cell) for row in section.rows for cell in row]
-        found += [section.remark] if section.is_cut else []
+        found += [text_of(section.remark)] if section.is_cut else []
     return [" ".join(text.split()) for text in found]
 
 
@@ -23,6 +23,7 @@ def cells_of_section(section: Section) -> Iterator[Cell]:
     yield from section.sentences
     for row in section.rows:
         yield from row
+    yield section.remark
 
 
 def parts(briefing: Briefing) -> Iterator[str | Number | State]:

@@ -6,6 +6,7 @@ about the machinery waits in real time.
 """
 
 from services.alert_rules.alert import Rule
+from services.alert_rules.briefing_alerts import briefing_alerts
 from services.alert_rules.desk_alerts import desk_alerts
 from services.alert_rules.figure_alerts import figure_alerts
 from services.alert_rules.intake_alerts import intake_alerts
@@ -28,6 +29,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "ledger": ledger_alerts(),
         "notices": notice_alerts(),
         "desk": desk_alerts(),
+        "briefings": briefing_alerts(),
     }
     return {
         "groups": [

@@ -27,6 +27,16 @@ def desk_alerts() -> Iterator[Alert]:
         real_time(3 * MINUTE, 5 * MINUTE),
     )
     yield Alert(
+        "DeskIndexBehind",
+        f"max({names.INDEX_AGE.name}) > {5 * MINUTE}",
+        to_operations("act"),
+        Title(
+            zh="督办台的数据超过5分钟未更新，页面内容可能已过时",
+            en="the desk lacks what was published in more than five minutes: its pages may be out of date",
+        ),
+        real_time(5 * MINUTE, 5 * MINUTE),
+    )
+    yield Alert(
         "DeskSignInsFailing",
         f'sum(increase({names.SIGN_INS.name}{{outcome=~"failed|wait"}}[15m])) > {MOST_FAILURES}',
         to_operations("act"),

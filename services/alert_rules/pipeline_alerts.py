@@ -10,7 +10,7 @@ from services.alert_rules.alert import OPERATIONS, Alert, plan_time, real_time, 
 from services.alert_rules.durations import DAY, HOUR, MINUTE
 from services.alert_rules.expressions import REFUSED, begins_in_working_hours, one_of_words, promise_name, unit_name
 from services.domain.plan.plan import Terms, Title
-from services.metric_names import metrics
+from services.metric_names import desk_metrics, metrics
 from services.metric_names.recording_rules import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE
 from services.runtime.worker_failures import REPEATED
 
@@ -208,7 +208,7 @@ def _records() -> Iterator[Alert]:
     )
     yield Alert(
         "RecordsUnreadable",
-        f"max by (topic) ({metrics.UNREADABLE.name}) > 0",
+        f"max by (topic) ({metrics.UNREADABLE.name} or {desk_metrics.INDEX_UNREADABLE.name}) > 0",
         to_operations("review"),
         Title(
             zh="消息主题 {{ $labels.topic }} 中有{{ $value }}条记录无法识别",

@@ -16,8 +16,8 @@ FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh|Figure
 """Symptoms of a stopped pipeline, which is the one cause that pages."""
 COMES_WITHOUT_THE_EXPORTER = (
     "ExporterDown|GatewayDown|RelayDown|SourceRefused|FeedbackStopped|CasebookDown|LedgerDown|LedgerWaiting|LedgerCut|"
-    "LedgerVoid|DecisionNotInForce|NoticeNotTaken|RecipientUnreached|DeskDown|DeskSignInsFailing|Watchdog|"
-    "CardOpen"
+    "LedgerVoid|DecisionNotInForce|NoticeNotTaken|RecipientUnreached|DeskDown|DeskIndexBehind|DeskSignInsFailing|"
+    "Watchdog|BriefingsDown|BriefingNotSent|CardOpen"
 )
 """Everything else is computed from what the exporter says: while it says nothing, nothing begins and nothing ends."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from services.alert_rules.alerts import rule_groups
+from services.alert_rules.briefing_alerts import BRIEFINGS_JOB
 from services.alert_rules.desk_alerts import DESK_JOB
 from services.alert_rules.durations import text
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
@@ -53,6 +54,8 @@ class Addresses:
     desk: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
+    briefings: str | None = None
+    """Resolved at each scrape, too: not everybody has them sent."""
 
 
 DOCKER = Addresses(
@@ -62,6 +65,7 @@ DOCKER = Addresses(
     notifier="notifier:19101",
     desk="desk:19106",
     relay="relay:19104",
+    briefings="briefings:19107",
 )
 
 
@@ -90,9 +94,10 @@ def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
     for name, target in jobs.items():
         if target is not None:
             yield _job(name, target)
-    if at.relay is not None:
-        host, _, port = at.relay.rpartition(":")
-        yield {"job_name": RELAY_JOB, "dns_sd_configs": [{"names": [host], "type": "A", "port": int(port)}]}
+    for name, target in {RELAY_JOB: at.relay, BRIEFINGS_JOB: at.briefings}.items():
+        if target is not None:
+            host, _, port = target.rpartition(":")
+            yield {"job_name": name, "dns_sd_configs": [{"names": [host], "type": "A", "port": int(port)}]}
 
 
 def _job(name: str, target: str) -> dict[str, Any]:

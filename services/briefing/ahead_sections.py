@@ -1,20 +1,20 @@
 """What is due in the next seven days, who owes an answer, the ledger, and how it was counted."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from services.briefing import words
 from services.briefing.district import District
 from services.briefing.model import Cell, Language, Section
-from services.briefing.parts import amount
+from services.briefing.parts import cards_counted, orders_counted, record_number, units_counted
 from services.briefing.state_sections import unit_of
-from services.domain.plan.plan import OwedPromise, Promise
-from services.domain.results.published import Level
+from services.domain.plan.plan import OwedPromise, Plan, Promise
+from services.domain.results.published import Card, Level
 from services.domain.supervision.orders import OrderState
 from services.domain.time.rfc3339 import read
 from services.figures.shown import NOTHING
 from services.ledger.order_book import Order
+from services.ledger.order_page import time_en, time_zh
 from services.messaging.records.steps import instant_of_time
 
 _DAYS = 7
@@ -27,8 +27,8 @@ class Due(NamedTuple):
     unit: str
     """Its title."""
     matter: str
-    number: int | None
-    """How many cases; None: it is not about cases."""
+    cards: tuple[Card, ...] = ()
+    """Of the cases; none: it is not about cases."""
 
 
 def due(district: District, language: Language) -> Section:
@@ -52,7 +52,7 @@ def due(district: District, language: Language) -> Section:
 
 
 def _due_row(each: Due, language: Language) -> tuple[Cell, ...]:
-    number: Cell = (NOTHING,) if each.number is None else (amount(each.number, "cards"),)
+    number: Cell = (cards_counted(each.cards),) if each.cards else (NOTHING,)
     return ((words.short_day(each.day, language),), (each.matter,), (each.unit,), number)
 
 
@@ -65,14 +65,14 @@ def _all_due(district: District, language: Language) -> Iterator[Due]:
 def _cases_due(district: District, language: Language) -> Iterator[Due]:
     """Open cases near their limit: how many of each promise and unit on each day."""
     titles = {promise.id: language.of(promise.title) for promise in district.promises.values() if promise.is_official}
-    found: Counter[tuple[int, str, str]] = Counter()
+    found: dict[tuple[int, str, str], list[Card]] = {}
     for card in district.cards:
         limit = instant_of_time(card.due_at)
         if card.level == Level.YELLOW and not card.cleared_at and limit is not None:
-            found[district.zone.day(limit), card.unit, card.kpi] += 1
-    for (day, unit, kpi), number in found.items():
+            found.setdefault((district.zone.day(limit), card.unit, card.kpi), []).append(card)
+    for (day, unit, kpi), cards in found.items():
         matter = f"{kpi} {titles.get(kpi, '')}".strip()
-        yield Due(day, unit_of(unit, district, language), matter, number)
+        yield Due(day, unit_of(unit, district, language), matter, tuple(cards))
 
 
 def _promises_due(district: District, language: Language) -> Iterator[Due]:
@@ -81,7 +81,7 @@ def _promises_due(district: District, language: Language) -> Iterator[Due]:
         if promise.is_official:
             for day in _days_of(promise, district):
                 units = "、".join(unit_of(unit, district, language) for unit in promise.lead[:1])
-                yield Due(day, units, f"{promise.id} {language.of(promise.title)}", None)
+                yield Due(day, units, f"{promise.id} {language.of(promise.title)}")
 
 
 def _days_of(promise: Promise, district: District) -> Iterator[int]:
@@ -98,7 +98,7 @@ def _orders_due(district: District, language: Language) -> Iterator[Due]:
     for order, _ in _unanswered(district):
         day, unit = district.zone.day(read(order.answer_by)), unit_of(order.step.unit, district, language)
         word = "回告督办单" if language is Language.ZH else "answer to the order"
-        yield Due(day, unit, f"{word} {order.written(district.plan)}", None)
+        yield Due(day, unit, f"{word} {order.written(district.plan)}")
 
 
 # ---- who owes an answer ------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def answers(district: District, language: Language) -> Section:
         key="answers",
         name=title,
         title=title,
-        sentences=(_owed(found, language),),
+        sentences=(_owed(found, district.plan, language),),
         headings=tuple(map(language.of, headings)),
         widths=(36, 28, 18, 18),
         rows=tuple(
@@ -141,10 +141,10 @@ def _unanswered(district: District) -> list[tuple[Order, OrderState]]:
     return sorted(found, key=lambda one: (one[1] is OrderState.OPEN, one[0].answer_by, one[0].record))
 
 
-def _owed(found: list[tuple[Order, OrderState]], language: Language) -> Cell:
-    units = len({order.step.unit for order, _ in found})
-    late = sum(state is OrderState.OVERDUE for _, state in found)
-    numbers = [amount(number, "ledger") for number in (units, len(found), late)]
+def _owed(found: list[tuple[Order, OrderState]], plan: Plan, language: Language) -> Cell:
+    orders = [order for order, _ in found]
+    late = [order for order, state in found if state is OrderState.OVERDUE]
+    numbers = (units_counted(orders, plan), orders_counted(orders, plan), orders_counted(late, plan))
     if language is Language.ZH:
         return (numbers[0], "个单位有督办单", numbers[1], "份待回告，其中超期未回告", numbers[2], "份。")
     return (numbers[0], " units owe answers to ", numbers[1], " written orders, ", numbers[2], " of them overdue.")
@@ -157,18 +157,16 @@ def checkpoint(district: District, language: Language) -> Section:
     if newest is None:
         return Section("checkpoint", title, title, ((language.of(words.NO_CHECKPOINT),),))
     digits = " ".join(newest.hash[at : at + 8] for at in range(0, len(newest.hash), 8))
-    written = words.moment_of(newest.time, language)
+    at = district.zone.text(read(newest.time))
+    written = time_zh(at) if language is Language.ZH else time_en(at)
+    number, said = record_number(newest), f"{newest.number}:{digits}"
+    cell: Cell
     if language is Language.ZH:
-        said = (
-            f"台账第{newest.number}条记录（{written}）的哈希值为{newest.number}:{digits}。"
-            "请留存，可据此核验台账是否被改动。"
-        )
+        cell = ("台账第", number, f"条记录（{written}）的哈希值为{said}。请留存，可据此核验台账是否被改动。")
     else:
-        said = (
-            f"Record {newest.number} of the ledger ({written}) has the hash {newest.number}:{digits}. "
-            "Keep it: it shows whether the ledger was changed later."
-        )
-    return Section("checkpoint", title, title, ((said,),))
+        end = f" of the ledger ({written}) has the hash {said}. Keep it: it shows whether the ledger was changed later."
+        cell = ("Record ", number, end)
+    return Section("checkpoint", title, title, (cell,))
 
 
 def method(district: District, language: Language, appendix: str) -> Section:

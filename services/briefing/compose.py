@@ -25,6 +25,5 @@ def briefing_of(district: District, language: Language, appendix: str) -> Briefi
         language=language,
         title=words.title_of(district.plan, district.span.period, language),
         lines=words.lines_of(district.plan, district.span, language),
-        first=tuple(numbered[:2]),
-        second=tuple(numbered[2:]),
+        sections=tuple(numbered),
     )

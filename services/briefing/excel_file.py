@@ -1,4 +1,5 @@
-"""A briefing as an Excel workbook: a sheet for each section, numbers as numbers; no text is taken for a formula."""
+"""A briefing as an Excel workbook: a sheet for each section, numbers as numbers; no text is taken for a formula. The
+last sheet says where each number is from."""
 
 import io
 import math
@@ -14,6 +15,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from services.briefing import trace
 from services.briefing.model import Briefing, Cell, Form, Number, Section, text_of
 from services.domain.intake.visible_text import visible
 
@@ -23,6 +25,7 @@ _WIDE: Final = 2.3
 _NARROW: Final = 1.3
 """Of letters, in characters of a column."""
 _ALWAYS: Final = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_SOURCE_WIDTHS: Final = (16, 60, 10, 30, 70)
 _LINE: Final = Side(style="thin", color="999999")
 _FONT: Final = "Noto Sans CJK SC"
 
@@ -35,6 +38,7 @@ def excel_of(briefing: Briefing) -> bytes:
         sheet = book.create_sheet(section.name[:31])
         _write_section(sheet, section, (briefing.title, *briefing.lines) if number == 0 else ())
         _set_print(sheet)
+    _write_sources(book.create_sheet(briefing.language.of(trace.NAME)), briefing)
     book.properties.title, book.properties.creator = briefing.title, "kpiwatch"
     book.properties.created = book.properties.modified = _ALWAYS
     sink = io.BytesIO()
@@ -61,7 +65,22 @@ def _write_section(sheet: Worksheet, section: Section, above: tuple[str, ...]) -
             _set_height(sheet, row, list(map(text_of, cells)), widths)
             row += 1
     if section.is_cut:
-        _write_line(sheet, row, (section.remark,), len(widths))
+        _write_line(sheet, row, section.remark, len(widths))
+
+
+def _write_sources(sheet: Worksheet, briefing: Briefing) -> None:
+    """One line for each record behind each number. Texts only: nobody calculates with it."""
+    for column, width in enumerate(_SOURCE_WIDTHS, 1):
+        sheet.column_dimensions[_letter(column)].width = width
+    row = _write_line(sheet, 1, (briefing.language.of(trace.NOTE),), len(_SOURCE_WIDTHS))
+    for column, title in enumerate(trace.HEADINGS, 1):
+        _write_cell(sheet.cell(row, column), (briefing.language.of(title),), is_heading=True)
+    for number, source in enumerate(trace.sources(briefing), row + 1):
+        for column, said in enumerate(source, 1):
+            _write_text(sheet.cell(number, column), said)
+    sheet.freeze_panes = f"A{row + 1}"
+    sheet.auto_filter.ref = f"A{row}:{_letter(len(_SOURCE_WIDTHS))}{max(row, sheet.max_row)}"
+    _set_print(sheet)
 
 
 def _set_height(sheet: Worksheet, row: int, texts: Sequence[str], widths: Sequence[int]) -> None:

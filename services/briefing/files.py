@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from services.briefing.excel_file import excel_of
-from services.briefing.fit import Room, fitted
+from services.briefing.fit import fitted, room
 from services.briefing.html_page import html_of
 from services.briefing.model import Briefing
 from services.briefing.pdf_file import print_fitted
@@ -31,7 +31,7 @@ def write_briefing(briefing: Briefing, formats: Collection[Format], folder: Path
     if Format.PDF in formats:
         briefing, contents[Format.PDF] = print_fitted(briefing)
     else:
-        briefing = fitted(briefing, Room())
+        briefing = fitted(briefing, room())
     contents |= {each: write(briefing) for each, write in _WRITERS.items() if each in formats}
     paths = {each: folder / f"{name}.{each}" for each in Format if each in contents}
     for each, path in paths.items():

@@ -5,7 +5,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.briefing.model import Briefing, Cell, Section, text_of
 
@@ -19,33 +19,33 @@ _HEADING: Final = 9.4
 _SENTENCE_EXTRA: Final = 1.3
 _TITLE: Final = 18.0
 _PAGE: Final = 270.0
+_LOST: Final = 12.0
+"""At the end of the first page, where the next row, or a heading with it, does not fit any more."""
 _WASTE: Final = 1.07
 """Lines end before their width does."""
 _NARROW: Final = 0.58
 """Of an em: Latin letters and digits."""
 
 
-class Room(NamedTuple):
-    """Millimetres of each page that rows may take."""
-
-    first: float = _PAGE - _TITLE
-    second: float = _PAGE
-
-    def less(self, first: bool, second: bool) -> "Room":
-        """With a row less on the first, on the second page."""
-        step = 2 * _LINE
-        return Room(self.first - step * first, self.second - step * second)
+def room() -> float:
+    """Millimetres of two pages that sections may take."""
+    return 2 * _PAGE - _TITLE - _LOST
 
 
-def fitted(briefing: Briefing, room: Room) -> Briefing:
+def less(space: float) -> float:
+    """With a row less."""
+    return space - 2 * _LINE
+
+
+def fitted(briefing: Briefing, space: float) -> Briefing:
     """With as many rows as there is room for. Each table keeps a row at least."""
-    return replace(briefing, first=_cut(briefing.first, room.first), second=_cut(briefing.second, room.second))
+    return replace(briefing, sections=_cut(briefing.sections, space))
 
 
-def _cut(sections: tuple[Section, ...], room: float) -> tuple[Section, ...]:
+def _cut(sections: tuple[Section, ...], space: float) -> tuple[Section, ...]:
     tables = {section.key: section for section in sections if section.more and section.rows}
     taken = dict.fromkeys(tables, 1)
-    left = room - sum(_height(section, taken.get(section.key, len(section.rows))) for section in sections)
+    left = space - sum(_height(section, taken.get(section.key, len(section.rows))) for section in sections)
     while key := next((key for key in _turns(tables, taken) if _next_row(tables[key], taken[key]) <= left), None):
         left -= _next_row(tables[key], taken[key])
         taken[key] += 1
@@ -53,10 +53,10 @@ def _cut(sections: tuple[Section, ...], room: float) -> tuple[Section, ...]:
 
 
 def _turns(tables: Mapping[str, Section], taken: Mapping[str, int]) -> list[str]:
-    """The tables that have more rows, in the order in which they get the next one: that with the fewest comes
-    first."""
+    """The tables that have more rows, in the order in which they get the next one: that with the fewest for its weight
+    comes first."""
     waiting = [key for key, section in tables.items() if taken[key] < len(section.rows)]
-    return sorted(waiting, key=lambda key: taken[key])
+    return sorted(waiting, key=lambda key: taken[key] / tables[key].weight)
 
 
 def _height(section: Section, rows: int) -> float:

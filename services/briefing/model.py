@@ -34,11 +34,35 @@ class Number(NamedTuple):
     """As it is read."""
     amount: Decimal
     rows: tuple[str, ...]
-    """Keys of the rows of values.csv it comes from; of a count, the rows that are counted. Empty: it is no figure of a
-    promise."""
+    """Keys of the rows of values.csv it comes from; of a count, what is counted. Empty only where that is nothing."""
     column: str
-    """Column of those rows; `counted`: how many rows; else what it is: `cards`, `ledger`."""
+    """Column of those rows; of a count what it counts, one of `Counted`."""
     form: Form = Form.PLAIN
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it says how many records there are."""
+        return self.column in _COUNTED
+
+
+class Counted(StrEnum):
+    """What a number counts, and what its `rows` name then."""
+
+    PROMISES = "counted"
+    """Rows of values.csv."""
+    CARDS = "cards"
+    """Rows of cards.csv, without the case: no case is named in a briefing."""
+    ORDERS = "orders"
+    """Records of the ledger: number of the record, of the order, and the unit."""
+    UNITS = "units"
+    """The different units of such records."""
+    RECORD = "record"
+    """It is the number of a record of the ledger; with its hash."""
+    LEFT_OUT = "left_out"
+    """The rows of a table that two pages do not hold."""
+
+
+_COUNTED = frozenset(Counted)
 
 
 class State(NamedTuple):
@@ -77,22 +101,29 @@ class Section:
     rows: tuple[tuple[Cell, ...], ...] = ()
     more: str = ""
     """How many rows are left out, with {} for the number."""
-    left_out: int = 0
+    weight: int = 1
+    """It keeps so many rows for each one of another table, where room is short."""
+    left_out: tuple[tuple[Cell, ...], ...] = ()
+    """The rows that are left out."""
 
     @property
     def is_cut(self) -> bool:
         """Whether rows are left out."""
-        return self.left_out > 0
+        return bool(self.left_out)
 
     @property
-    def remark(self) -> str:
+    def remark(self) -> Cell:
         """What is said of the rows that are left out; empty where there are none."""
-        return self.more.format(self.left_out) if self.left_out else ""
+        if not self.left_out:
+            return ()
+        before, _, behind = self.more.partition("{}")
+        names = tuple(" ".join(map(text_of, row)) for row in self.left_out)
+        return (before, Number(str(len(names)), Decimal(len(names)), names, Counted.LEFT_OUT), behind)
 
     def cut(self, most: int) -> "Section":
         """With at most so many rows."""
-        gone = max(0, len(self.rows) - most)
-        return replace(self, rows=self.rows[:most], left_out=self.left_out + gone) if gone else self
+        gone = self.rows[most:]
+        return replace(self, rows=self.rows[:most], left_out=gone + self.left_out) if gone else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +134,4 @@ class Briefing:
     title: str
     lines: tuple[str, ...]
     """Below the title: which period, as of when, by whom."""
-    first: tuple[Section, ...]
-    """The sections of the first page."""
-    second: tuple[Section, ...]
-
-    @property
-    def sections(self) -> tuple[Section, ...]:
-        return self.first + self.second
+    sections: tuple[Section, ...]

@@ -1,15 +1,17 @@
 """Numbers and states of value rows as parts of a sentence or a table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from services.briefing.district import Standing
-from services.briefing.model import Cell, Form, Language, Number, State
+from services.briefing.model import Cell, Counted, Form, Language, Number, State
 from services.catalog.words.wording import state_name
-from services.domain.plan.plan import Promise
+from services.domain.plan.plan import Plan, Promise
+from services.domain.results.published import Card, ValueRow
 from services.domain.results.published import State as PromiseState
-from services.domain.results.published import ValueRow
 from services.figures.shown import NOTHING, is_share, row_key, shown
+from services.ledger.checkpoints import Checkpoint
+from services.ledger.order_book import Order
 
 FAILED = "denominator-numerator"
 """In the place of a column: the difference of two."""
@@ -31,7 +33,7 @@ def figure(row: ValueRow, column: str, promise: Promise) -> Number | str:
 def counted(standings: Iterable[Standing]) -> Number:
     """How many promises."""
     rows = tuple(row_key(one.row) for one in standings)
-    return Number(str(len(rows)), Decimal(len(rows)), rows, "counted")
+    return _count(rows, Counted.PROMISES)
 
 
 def failed(row: ValueRow) -> Number | None:
@@ -42,9 +44,39 @@ def failed(row: ValueRow) -> Number | None:
     return Number(str(number), number, (row_key(row),), FAILED)
 
 
-def amount(number: int, of: str) -> Number:
-    """A number that is no figure of a promise. `of`: what it counts, `cards` or `ledger`."""
-    return Number(str(number), Decimal(number), (), of)
+def cards_counted(cards: Iterable[Card]) -> Number:
+    """How many cards."""
+    return _count(tuple(map(_card_key, cards)), Counted.CARDS)
+
+
+def _card_key(card: Card) -> str:
+    """A row of cards.csv without its case, which a briefing does not name."""
+    return "|".join((card.kpi, card.unit, card.node, card.level, card.raised_at, card.due_at, card.cleared_at))
+
+
+def orders_counted(orders: Iterable[Order], plan: Plan) -> Number:
+    """How many written orders."""
+    return _count(tuple(_order_key(order, plan) for order in orders), Counted.ORDERS)
+
+
+def units_counted(orders: Sequence[Order], plan: Plan) -> Number:
+    """How many units have one of these orders."""
+    units = len({order.step.unit for order in orders})
+    return Number(str(units), Decimal(units), tuple(_order_key(order, plan) for order in orders), Counted.UNITS)
+
+
+def _order_key(order: Order, plan: Plan) -> str:
+    return f"{order.record}|{order.written(plan)}|{order.step.unit}"
+
+
+def record_number(checkpoint: Checkpoint) -> Number:
+    """The number of the record that a checkpoint is about."""
+    number = checkpoint.number
+    return Number(str(number), Decimal(number), (f"{number}:{checkpoint.hash}",), Counted.RECORD)
+
+
+def _count(rows: tuple[str, ...], of: Counted) -> Number:
+    return Number(str(len(rows)), Decimal(len(rows)), rows, of)
 
 
 def state(row: ValueRow, promise: Promise, language: Language) -> State:

@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import tempfile
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from pypdf import PdfReader
 
-from services.briefing.fit import Room, fitted
+from services.briefing.fit import fitted, less, room
 from services.briefing.html_page import html_of
 from services.briefing.model import Briefing
 
@@ -19,6 +20,7 @@ BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chro
 """Names under which one is found on the PATH."""
 _SECONDS: Final = 120.0
 _TRIES: Final = 12
+MOST_PAGES: Final = 2
 _INSTALL: Final = "On Debian and Ubuntu: apt-get install chromium fonts-wqy-microhei"
 
 
@@ -36,24 +38,21 @@ class Printed(NamedTuple):
 
 def print_fitted(briefing: Briefing) -> Printed:
     """The briefing with as many rows as two pages hold, and its PDF. Raises CannotPrint."""
-    room = Room()
+    space = room()
     for _ in range(_TRIES):
-        cut = fitted(briefing, room)
+        cut = fitted(briefing, space)
         pdf, pages = _print(cut)
-        if pages == (1, 1):
+        if pages <= MOST_PAGES:
             _check_letters(pdf, briefing.title)
             return Printed(cut, pdf)
-        room = room.less(pages[0] > 1, pages[1] > 1)
-    raise CannotPrint(f"the briefing has {sum(pages)} pages even with one row a table: shorten titles of the plan")
+        space = less(space)
+    raise CannotPrint(f"the briefing has {pages} pages with as few rows as can be: shorten titles of the plan")
 
 
-def _print(briefing: Briefing) -> tuple[bytes, tuple[int, int]]:
-    """The PDF, and how many pages each of the two pages takes. Raises CannotPrint."""
+def _print(briefing: Briefing) -> tuple[bytes, int]:
+    """The PDF, and how many pages it has. Raises CannotPrint."""
     pdf = _printed(html_of(briefing))
-    texts = [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]
-    heading = _letters(briefing.second[0].title)
-    first = next((number for number, text in enumerate(texts) if heading in _letters(text)), len(texts))
-    return pdf, (first, len(texts) - first)
+    return pdf, len(PdfReader(io.BytesIO(pdf)).pages)
 
 
 def _letters(text: str) -> str:
@@ -79,21 +78,26 @@ def _printed(page: bytes) -> bytes:
     with tempfile.TemporaryDirectory(prefix="kpiwatch-print-") as name:
         folder = Path(name)
         (folder / "page.html").write_bytes(page)
-        _run([browser, *_options(folder), (folder / "page.html").as_uri()])
-        try:
-            return (folder / "page.pdf").read_bytes()
-        except FileNotFoundError:
-            raise CannotPrint(f"{browser} has printed nothing: start it by hand to see why. {_INSTALL}") from None
+        for more in _sandboxes():
+            _run([browser, *_options(folder), *more, (folder / "page.html").as_uri()])
+            with suppress(FileNotFoundError):
+                return (folder / "page.pdf").read_bytes()
+    raise CannotPrint(f"{browser} has printed nothing: start it by hand to see why. {_INSTALL}")
+
+
+def _sandboxes() -> tuple[tuple[str, ...], ...]:
+    """With its sandbox, else without: as root, and in a container without rights, it starts in no other way. The page
+    is ours, has no script, and asks nobody."""
+    without = ("--no-sandbox",)
+    return (without,) if os.geteuid() == 0 else ((), without)
 
 
 def _options(folder: Path) -> list[str]:
-    """No network, nothing of the user's own profile. As root it starts without its sandbox only: the page is ours, and
-    has no script."""
+    """No network, nothing of the user's own profile."""
     return [
         *("--headless", "--disable-gpu", "--disable-extensions", "--disable-dev-shm-usage", "--no-first-run"),
         *("--host-resolver-rules=MAP * ~NOTFOUND", "--no-pdf-header-footer"),
         *(f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={folder / 'page.pdf'}"),
-        *(("--no-sandbox",) if os.geteuid() == 0 else ()),
     ]
 
 

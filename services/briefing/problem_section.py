@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from services.briefing import words
 from services.briefing.district import District, Standing
 from services.briefing.model import Cell, Language, Section
-from services.briefing.parts import failed, figure, joined
+from services.briefing.parts import failed, figure, joined, state
 from services.briefing.state_sections import leads_of, name_of, unit_of
 from services.catalog.words.all_kinds import words_of
 from services.catalog.words.names import names_for
@@ -30,9 +30,10 @@ def problems(district: District, language: Language) -> Section:
         title=language.of(words.PROBLEMS),
         sentences=() if found else ((language.of(words.NONE),),),
         headings=tuple(map(language.of, headings)) if found else (),
-        widths=(21, 27, 11, 11, 8, 22),
+        widths=(23, 26, 11, 10, 8, 22) if language is Language.ZH else (27, 20, 11, 9, 8, 25),
         rows=tuple(_problem(one, district, language) for one in found),
         more=language.of(words.MORE),
+        weight=3,
     )
 
 
@@ -42,7 +43,7 @@ def _problem(one: Standing, district: District, language: Language) -> tuple[Cel
     (name,), (lead,) = name_of(one, language), leads_of(one, district, language)
     brackets = f"（{lead}）" if language is Language.ZH else f" ({lead})"
     return (
-        (f"{name}{brackets if lead else ''}",),
+        (f"{name}{brackets if lead else ''} ", state(row, promise, language)),
         (required,),
         (figure(row, "value", promise),),
         _kept(row, promise),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from services.briefing import words
 from services.briefing.district import District, Standing
 from services.briefing.model import Cell, Language, Number, Section
-from services.briefing.parts import amount, counted, figure, joined, state
+from services.briefing.parts import cards_counted, counted, figure, joined, state
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import STATE_NAMES
 from services.domain.results.published import WORST_FIRST, Level, State
@@ -118,7 +118,7 @@ def _changed(changed: Sequence[Standing], language: Language) -> Cell:
             *(numbers[State.MET], "项。"),
         )
     missed, risk, met = (numbers[each] for each in (State.MISSED, State.AT_RISK, State.MET))
-    return ("Promises: ", missed, " became missed, ", risk, " came at risk, ", met, " became met.")
+    return ("Promises: ", missed, " newly missed, ", risk, " newly at risk, ", met, " newly met.")
 
 
 def _cards(district: District, language: Language) -> Cell:
@@ -145,6 +145,11 @@ def _level(name: str, numbers: Iterator[Number], between: tuple[str, ...]) -> Ce
 def _counts(district: District, level: Level) -> Iterator[Number]:
     """How many cards of a level were raised and cleared in the period, and how many are active at its end."""
     cards = [card for card in district.cards if card.level == level]
-    for times in ([card.raised_at for card in cards], [card.cleared_at for card in cards if card.cleared_at]):
-        yield amount(sum(district.begin <= read(time) < district.end for time in times), "cards")
-    yield amount(sum(not card.cleared_at for card in cards), "cards")
+    yield cards_counted(card for card in cards if _is_in(card.raised_at, district))
+    yield cards_counted(card for card in cards if card.cleared_at and _is_in(card.cleared_at, district))
+    yield cards_counted(card for card in cards if not card.cleared_at)
+
+
+def _is_in(time: str, district: District) -> bool:
+    """Whether it is in the period."""
+    return district.begin <= read(time) < district.end

@@ -35,11 +35,8 @@ def word_of(briefing: Briefing) -> bytes:
     title.alignment = WD_ALIGN_PARAGRAPH.CENTER
     for line in briefing.lines:
         paper.add_paragraph(visible(line)).alignment = WD_ALIGN_PARAGRAPH.CENTER
-    for section in briefing.first:
+    for section in briefing.sections:
         _add_section(paper, section)
-    for number, section in enumerate(briefing.second):
-        heading = _add_section(paper, section)
-        heading.paragraph_format.page_break_before = number == 0
     core = paper.core_properties
     core.title, core.author, core.language = briefing.title, "kpiwatch", briefing.language.value
     core.created = core.modified = _ALWAYS
@@ -72,16 +69,14 @@ def _set_styles(paper: Paper) -> None:
             style.font.color.rgb, style.font.bold = RGBColor(0x1A, 0x1A, 0x1A), True
 
 
-def _add_section(paper: Paper, section: Section) -> Paragraph:
-    """Its heading."""
-    heading: Paragraph = paper.add_heading(visible(section.title), 1)
+def _add_section(paper: Paper, section: Section) -> None:
+    paper.add_heading(visible(section.title), 1)
     for sentence in section.sentences:
         _write(paper.add_paragraph(), sentence)
     if section.headings:
         _add_table(paper, section)
     if section.is_cut:
-        paper.add_paragraph(visible(section.remark))
-    return heading
+        _write(paper.add_paragraph(), section.remark)
 
 
 def _add_table(paper: Paper, section: Section) -> None:
@@ -100,6 +95,7 @@ def _add_table(paper: Paper, section: Section) -> None:
         column.width = Mm(_WIDTH * width / 100)
     for one in table.rows:
         _set_widths(one.cells, section.widths)
+        one._tr.get_or_add_trPr().insert(0, OxmlElement("w:cantSplit"))  # no row is on two pages
 
 
 def _set_widths(cells: Sequence[_Cell], widths: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from services.domain.supervision.orders import OrderState
 
 STATE = Title(zh="状态", en="State")
 PROMISES = Title(zh="承诺数（项）", en="Promises")
-AT_BEGIN, AT_END = Title(zh="期初", en="At the begin"), Title(zh="期末", en="At the end")
+AT_BEGIN, AT_END = Title(zh="期初", en="At the start"), Title(zh="期末", en="At the end")
 PROMISE = Title(zh="承诺", en="Promise")
 LEAD = Title(zh="牵头单位", en="Lead")
 REQUIRED = Title(zh="方案要求", en="What the plan asks for")
@@ -74,7 +74,9 @@ def days_of(first: int, last: int, language: Language) -> str:
         return day_of(last, language)
     begin, end = date.fromordinal(first), date.fromordinal(last)
     if language is Language.EN:
-        return f"{day_of(first, language)} to {day_of(last, language)}"
+        same_year = begin.year == end.year
+        month = f" {begin:%B}" if not same_year or begin.month != end.month else ""
+        return f"{begin.day}{month}{'' if same_year else f' {begin.year}'} to {day_of(last, language)}"
     if begin.year != end.year:
         return f"{day_of(first, language)}至{day_of(last, language)}"
     return f"{day_of(first, language)}至{f'{end.month}月' if begin.month != end.month else ''}{end.day}日"

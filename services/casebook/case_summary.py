@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from services.domain.history.case import Case
 from services.domain.history.fact_set import is_case
+from services.domain.history.known_at import known_at
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
@@ -80,6 +81,10 @@ class Party(NamedTuple):
     unit: str
     until: Instant | None
     """When the last node that it held ended; None: it accepted the case, or holds a node now."""
+    filed_at: Instant | None = None
+    """As `IndexedCase`, as of the end of the day of `until`; of who holds the case now not given."""
+    service_item: str = ""
+    accepted_by: str = ""
 
 
 def parties_of(judge: Judge, facts: Sequence[Fact]) -> tuple[Party, ...]:
@@ -95,7 +100,18 @@ def parties_of(judge: Judge, facts: Sequence[Fact]) -> tuple[Party, ...]:
             unit = span.unit or case.unit
             until[unit] = _later(until.get(unit, span.end), span.end)
     until |= {case.unit: None for case in cycles}
-    return tuple(Party(unit, until[unit]) for unit in sorted(until) if unit)
+    return tuple(_party(judge, facts, unit, until[unit]) for unit in sorted(until) if unit)
+
+
+def _party(judge: Judge, facts: Sequence[Fact], unit: str, until: Instant | None) -> Party:
+    if until is None:
+        return Party(unit, None)
+    zone = judge.law.zone
+    known = known_at(facts, zone.midnight(zone.day(until) + 1) - 1)
+    if not known:
+        return Party(unit, until)
+    then = case_summary(judge, "", known)
+    return Party(unit, until, then.filed_at, then.service_item, then.unit)
 
 
 def _later(one: Instant | None, other: Instant | None) -> Instant | None:

@@ -17,9 +17,10 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Final, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, or_, select
 
-from services.casebook import schema
+from services.casebook import own_cases, schema
+from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState, IndexedCase, Party
 from services.casebook.database import CasebookUnavailable, asking, open_engine
 from services.casebook.held_events import held_events
@@ -54,34 +55,6 @@ class NotReady(CasebookUnavailable):
 
 class BadCursor(ValueError):
     """The text is none that a page gave as its `next`."""
-
-
-class CaseFilter(NamedTuple):
-    """Which cases are listed: those that fit everything that is given."""
-
-    source: str | None = None
-    """It owns the case, or has reported on it."""
-    unit: str | None = None
-    """It accepted the case, holds it now, or is the unit of an active card or a verdict of it."""
-    promise: str | None = None
-    """The case has a card or a verdict of this promise (its key: `K06-1`), cleared ones included."""
-    service_item: str | None = None
-    level: Level | None = None
-    """An active card of this level; with `promise`: of that promise."""
-    state: CaseState | None = None
-    since: Instant | None = None
-    """An event of it arrived then or later."""
-    owner: str | None = None
-    """It owns the case."""
-    parties: tuple[str, ...] | None = None
-    """One of these units accepted it, or held a node of it; with `behind`: or it is behind one of those promises."""
-    behind: tuple[str, ...] = ()
-    """Keys of promises: a case is behind one of which it has a card or a verdict."""
-    prefix: str = ""
-    """Its subject begins so."""
-    filed_from: Instant | None = None
-    filed_before: Instant | None = None
-    """Its last request was filed in this time."""
 
 
 ALL: Final = CaseFilter()
@@ -190,10 +163,11 @@ class Casebook:
             query = query.where(table.c.case_key > _key_of(after))
         with self._asking() as connection:
             rows = connection.execute(query.order_by(table.c.case_key).limit(limit + 1)).all()
-            levels = _levels(connection, [row.case_key for row in rows[:limit]])
-            passed = _passed_on(connection, wanted.parties, [row.case_key for row in rows[:limit]])
+            keys = [row.case_key for row in rows[:limit]]
+            sight = own_cases.sight(connection, wanted, keys)
+            levels = _levels(connection, keys, sight)
         listed = (ListedCase(_indexed(row), levels.get(row.case_key)) for row in rows[:limit])
-        found = tuple(_without_later(each) if each.case.case_key in passed else each for each in listed)
+        found = tuple(_as_known(each, sight.passed_on.get(each.case.case_key)) for each in listed)
         return CasePage(found, _cursor(found[-1].case.case_key) if len(rows) > limit else None)
 
     def find(self, name: str) -> tuple[IndexedCase, ...]:
@@ -228,7 +202,8 @@ class Casebook:
     def parties(self, key: str) -> tuple[Party, ...]:
         """The units of a case, by its key; none where there is no such case. Raises NotReady, CasebookUnavailable."""
         table = schema.parties
-        asked = select(table.c.unit, table.c.until).where(table.c.case_key == key).order_by(table.c.unit)
+        columns = [table.c[name] for name in Party._fields]
+        asked = select(*columns).where(table.c.case_key == key).order_by(table.c.unit)
         with self._asking() as connection:
             return tuple(Party(*row) for row in connection.execute(asked))
 
@@ -281,55 +256,27 @@ def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
         yield table.state == wanted.state
     if wanted.since is not None:
         yield table.last_arrival >= wanted.since
-    if wanted.parties is not None:
-        yield _belongs(wanted, wanted.parties)
-    yield from _of_number_and_day(wanted)
-    if wanted.level is not None:
-        yield _has_card(level=wanted.level, promise=wanted.promise)
-    elif wanted.promise is not None:
-        verdicts = schema.verdicts.c
-        of_promise = select(verdicts.case_key).where(verdicts.kpi == wanted.promise)
-        yield or_(_has_card(promise=wanted.promise, active=False), table.case_key.in_(of_promise))
-
-
-def _of_number_and_day(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
-    table = schema.cases.c
     if wanted.prefix:
         prefix = wanted.prefix.replace("\0", "")
         yield table.subject.between(prefix, f"{prefix}{_AFTER_ALL}")  # a range of an index, which LIKE is not
-    if wanted.filed_from is not None:
-        yield table.filed_at >= wanted.filed_from
-    if wanted.filed_before is not None:
-        yield table.filed_at < wanted.filed_before
+    if wanted.parties is not None:
+        yield table.case_key.in_(own_cases.keys(wanted))
+        return
+    yield from own_cases.filed(table.filed_at, wanted)
+    if wanted.level is not None or wanted.promise is not None:
+        promises = None if wanted.promise is None else (wanted.promise,)
+        yield table.case_key.in_(own_cases.of_promises(promises, wanted.level))
 
 
-def _without_later(listed: ListedCase) -> ListedCase:
-    return ListedCase(listed.case._replace(holder="", closed_at=None), None, True)
-
-
-def _passed_on(connection: Connection, units: Sequence[str] | None, keys: Sequence[str]) -> frozenset[str]:
-    """Those of the cases that one of the units has passed on, and none has now."""
-    if units is None:
-        return frozenset()
-    table = schema.parties.c
-    asked = select(table.case_key, table.until).where(table.case_key.in_(keys), table.unit.in_(units))
-    rows = connection.execute(asked).all()
-    return frozenset(row.case_key for row in rows) - {row.case_key for row in rows if row.until is None}
-
-
-def _belongs(wanted: CaseFilter, units: Sequence[str]) -> ColumnElement[bool]:
-    """As a list of keys, which the database looks up one after the other: most units have few of all cases. Who has
-    passed a case on does not find it by what it is now."""
-    promises = wanted.behind
-    parties, cards, verdicts = schema.parties.c, schema.cards.c, schema.verdicts.c
-    of_units = select(parties.case_key).where(parties.unit.in_(units))
-    if wanted.state is not None or wanted.level is not None:
-        of_units = of_units.where(parties.until.is_(None))
-    if not promises:
-        return schema.cases.c.case_key.in_(of_units)
-    carded = select(cards.case_key).where(cards.kpi.in_(promises))
-    judged = select(verdicts.case_key).where(verdicts.kpi.in_(promises))
-    return schema.cases.c.case_key.in_(union(of_units, carded, judged))
+def _as_known(listed: ListedCase, party: Party | None) -> ListedCase:
+    """A case as a unit knows it that has passed it on; None: it has not."""
+    if party is None:
+        return listed
+    case = listed.case._replace(
+        state=CaseState.OPEN, unit=party.accepted_by, holder="", service_item=party.service_item, cycles=1,
+        filed_at=party.filed_at, closed_at=None, events=0, last_arrival=listed.case.first_arrival,
+    )  # fmt: skip
+    return ListedCase(case, None, True)
 
 
 def _reported_by(source: str) -> ColumnElement[bool]:
@@ -344,25 +291,13 @@ def _of_unit(unit: str) -> ColumnElement[bool]:
     return or_(cases.unit == unit, cases.holder == unit, active, judged)
 
 
-def _has_card(*, promise: str | None, level: Level | None = None, active: bool = True) -> ColumnElement[bool]:
-    cards = schema.cards.c
-    wanted: list[ColumnElement[bool]] = []
-    if level is not None:
-        wanted.append(cards.level == level)
-    if promise is not None:
-        wanted.append(cards.kpi == promise)
-    if active:
-        wanted.append(cards.cleared_at == "")
-    return schema.cases.c.case_key.in_(select(cards.case_key).where(and_(*wanted)))
-
-
-def _levels(connection: Connection, keys: list[str]) -> dict[str, Level]:
-    """The worst active card of each case that has one."""
-    cards = schema.cards.c
-    query = select(cards.case_key, cards.level).where(cards.case_key.in_(keys), cards.cleared_at == "")
-    found: dict[str, Level] = {}
-    for key, level in connection.execute(query):
-        if found.get(key) is not Level.RED:
+def _levels(connection: Connection, keys: list[str], sight: own_cases.Sight) -> dict[str, Level]:
+    """The worst active card of each case that has one, as far as it is seen."""
+    cards, found = schema.cards.c, dict[str, Level]()
+    # those that are cleared, too: a condition on that would have SQLite read all active cards of the table
+    query = select(cards.case_key, cards.level, cards.kpi, cards.cleared_at).where(cards.case_key.in_(keys))
+    for key, level, kpi, cleared_at in connection.execute(query):
+        if cleared_at == "" and found.get(key) is not Level.RED and sight.has_card(key, kpi):
             found[key] = Level(level)
     return found
 

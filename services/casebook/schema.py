@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Raise it with every change of a table, of what is written into it, or of `case_summary`: the index is built again."""
 PREFIX: Final = "casebook_"
 """Of every table: the database may hold others."""
@@ -115,8 +115,12 @@ parties = _table(
     Column("unit", _text, primary_key=True),
     Column("case_key", _text, primary_key=True),
     Column("until", BigInteger),  # null: it accepted the case, or holds it
+    Column("filed_at", BigInteger),
+    Column("service_item", _text, nullable=False),
+    Column("accepted_by", _text, nullable=False),
 )
-"""The units that accepted a case or held a node of it; of one that has passed it on, when its last node ended."""
+"""The units that accepted a case or held a node of it; of one that has passed it on, when its last node ended, and what
+was known of the case at the end of that day: it finds and sees the case by that."""
 arrivals = _table(
     "arrivals",
     Column("source", _text, primary_key=True),

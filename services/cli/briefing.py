@@ -46,7 +46,7 @@ _EVENTS_HELP = "Files of events: .jsonl, .jsonl.gz, or - for standard input; non
 _UNTIL_HELP = "The last day; else the day that the calendar says: nothing is written where no briefing is due today."
 
 
-class _Order(NamedTuple):
+class Order(NamedTuple):
     """What was asked for."""
 
     plan: Plan
@@ -81,39 +81,78 @@ def briefing(
     """Write two pages: where the district stands, what changed, what is wrong, what is due, who owes an answer.
 
     Beside them is their appendix, the report of the district with every promise. Exit code 1 if an event was rejected;
-    the briefing is written from the others. Exit code 3 if there is no PDF, since no Chromium is found."""
+    the briefing is written from the others. Exit code 3 if there is no PDF, since no Chromium is found: the other files
+    are written and sent."""
     folder, wanted = chosen_plan(plan), _formats(formats)
     loaded = checked_plan(folder)
     span = _span(period, until, loaded)
     if span is None:
         say(f"no {period} briefing is due today: name the last day with --until to have one all the same", err=True)
         return
-    out.mkdir(parents=True, exist_ok=True)
-    appendix = out / f"{span.name}-appendix.html"
-    claim(appendix)  # two at once would mix their files
     with _event_files(readable_once(events or [])) as read_events:
-        order = _Order(loaded, folder, span, read_events, ledger, not events)
-        done = _replayed(order)
-        written = _written(order, done, language, appendix)
-        try:
-            paths = write_briefing(written, wanted, out, f"{span.name}-{language}")
-        except CannotPrint as reason:
-            raise Failure(f"briefing: {reason}", NO_ANSWER) from None
-        reports = Reports(loaded, order.times, done.beside, done.restated)
-        write_page(appendix, reports.of_the_district(), loaded, order.times.as_of, latest_checkpoint(None, "briefing"))
-    say(f"written to {out}: {', '.join(path.name for path in (*paths, appendix))}", err=True)
+        files = write_files(Order(loaded, folder, span, read_events, ledger, not events), Form(language, wanted, out))
+    say(f"written to {out}: {', '.join(path.name for path in (*files.paths, files.appendix))}", err=True)
     if send:
-        send_briefing(span, written, paths, loaded, folder)
-    end_with(done)
+        send_briefing(span, language, files.paths, loaded, folder)
+    if files.without_pdf:
+        raise Failure(f"briefing: there is no PDF, only the other files: {files.without_pdf}", NO_ANSWER)
+    end_with(files.replayed)
+
+
+class Form(NamedTuple):
+    """How a briefing is written."""
+
+    language: Language
+    formats: set[Format]
+    folder: Path
+
+
+class Files(NamedTuple):
+    """A briefing that was written."""
+
+    paths: list[Path]
+    appendix: Path
+    without_pdf: str
+    """Why there is no PDF, and what to do; empty: there is one, or none was wanted."""
+    replayed: Replayed
+
+
+def write_files(order: Order, form: Form) -> Files:
+    """Write a briefing and its appendix. Raises Failure where nothing can be written."""
+    form.folder.mkdir(parents=True, exist_ok=True)
+    appendix = form.folder / f"{order.span.name}-appendix.html"
+    claim(appendix)  # two at once would mix their files
+    done = _replayed(order)
+    written = _written(order, done, form.language, appendix)
+    paths, without_pdf = _pages(written, form, f"{order.span.name}-{form.language}")
+    reports = Reports(order.plan, order.times, done.beside, done.restated)
+    checkpoint = latest_checkpoint(None, "briefing")
+    write_page(appendix, reports.of_the_district(), order.plan, order.times.as_of, checkpoint)
+    return Files(paths, appendix, without_pdf, done)
+
+
+def _pages(written: Briefing, form: Form, name: str) -> tuple[list[Path], str]:
+    """The files, and why there is no PDF among them: the others do not wait for a browser."""
+    try:
+        return write_briefing(written, form.formats, form.folder, name), ""
+    except CannotPrint as reason:
+        others = form.formats - {Format.PDF}
+        if not others:
+            raise Failure(f"briefing: {reason}", NO_ANSWER) from None
+        return write_briefing(written, others, form.folder, name), str(reason)
+
+
+def write_live(plan: Plan, folder: Path, span: Span, form: Form) -> Files:
+    """Write a briefing of the running system. `folder`: of the plan. Raises Failure, BrokerUnavailable."""
+    with _event_files([]) as read_events:
+        return write_files(Order(plan, folder, span, read_events, None, True), form)
 
 
 def _formats(text: str) -> set[Format]:
     named = {one.strip() for one in text.split(",") if one.strip()}
     unknown = named - set(Format)
     if unknown or not named:
-        raise Failure(
-            f"briefing: --format {text!r} names no format that is known: write some of {','.join(Format)}", WRONG_USAGE
-        )
+        raise Failure(f"--format {text!r} names no format that is known: write some of {','.join(Format)}", WRONG_USAGE)
     return {Format(one) for one in named}
 
 
@@ -144,7 +183,7 @@ def _event_files(named: list[str]) -> Iterator[list[str]]:
         yield [str(file)]
 
 
-def _replayed(order: _Order) -> Replayed:
+def _replayed(order: Order) -> Replayed:
     """The rows at both ends of the period, those of the appendix beside them, and the cards."""
     zone, times = Zone(order.plan.head.timezone), order.times
     ends = sorted({order.span.begin(zone), order.span.end(zone)})
@@ -155,7 +194,7 @@ def _replayed(order: _Order) -> Replayed:
         )  # fmt: skip
 
 
-def _written(order: _Order, done: Replayed, language: Language, appendix: Path) -> Briefing:
+def _written(order: Order, done: Replayed, language: Language, appendix: Path) -> Briefing:
     cards = list(done.cards)
     orders = None
     known = _ledger(order)
@@ -171,7 +210,7 @@ def _written(order: _Order, done: Replayed, language: Language, appendix: Path) 
     return briefing_of(district, language, appendix.name)
 
 
-def _ledger(order: _Order) -> Iterable[LedgerRecord] | None:
+def _ledger(order: Order) -> Iterable[LedgerRecord] | None:
     """The records of an export; of the running system, where its events are read; else None."""
     if order.ledger is None:
         bootstrap = Settings.from_environment().bootstrap

@@ -45,9 +45,9 @@ def _promises(kpis: tuple[str, ...]) -> str:
     return shown + f" and {len(kpis) - 5} more promises" if len(kpis) > 5 else shown or "no promise"
 
 
-def end_with(done: Replayed, sink: Path | None = None) -> None:
+def end_with(done: Replayed, sink: Path | None = None, *, for_excel: bool = False) -> None:
     """The end of a command that has written its answer. Rejected events and quarantined cases are reported, with exit
-    code 1. `sink`: takes all rejected events, and only some are shown."""
+    code 1. `sink`: takes all rejected events, and only some are shown; `for_excel`: as people open it."""
     report_quarantined(done)
     if not done.rejected:
         if done.quarantined:
@@ -57,7 +57,7 @@ def end_with(done: Replayed, sink: Path | None = None) -> None:
         report(each)
     beyond = ""
     if sink:
-        write_rejected(sink, done.rejected)
+        write_rejected(sink, done.rejected, for_excel=for_excel)
         beyond = f"; all of them are in {sink}"
     say(f"{len(done.rejected):,} of {done.events:,} events rejected{beyond}", err=True)
     raise typer.Exit(INPUT_HAS_ERRORS)

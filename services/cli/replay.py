@@ -106,7 +106,7 @@ def replay(
     _write_beside(done, _Beside(restated, cards, steps), for_excel=for_excel)
     if report is not None:
         _write_report(report, done, read, times)
-    end_with(done, rejected)
+    end_with(done, rejected, for_excel=for_excel)
 
 
 class _Beside(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.catalog.load.plan_folder import load_plan
-from services.cli.arguments import EventFiles, ForExcel, PlanFolder, Processes, chosen_plan
+from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
 from services.cli.checkpoint_file import latest_checkpoint
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
@@ -19,6 +19,8 @@ from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
 from services.runtime.atomic_file import claim
 
+_CSV_HELP = "CSV that Excel opens (a mark for UTF-8, Chinese headings beside the names), or plain, for programs."
+
 
 def report(
     events: EventFiles,
@@ -30,7 +32,7 @@ def report(
     ] = None,
     plan: PlanFolder = None,
     processes: Processes = None,
-    for_excel: ForExcel = False,
+    for_excel: Annotated[bool, typer.Option("--for-excel/--plain", help=_CSV_HELP)] = True,
 ) -> None:
     """Write MONTH-ALL, of the district, and MONTH-UNIT for each unit that leads a promise, each as .html and .csv.
 

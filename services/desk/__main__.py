@@ -53,6 +53,7 @@ def serve(settings: Settings) -> None:
     ending = threading.Event()
     keeping = threading.Thread(target=keep_house, args=(desk, ending), name="log", daemon=True)
     app = desk_app(desk, lambda app: _add_probes(app, desk, [keeping, reading.thread]))
+    desk.figures.add(reading.metrics)
     keeping.start()
     reading.start()
     try:

@@ -21,8 +21,11 @@ def session_name(settings: Settings) -> str:
 
 
 def token_of(request: Request, settings: Settings) -> str:
-    """The token of the session; empty: there is none."""
-    return request.cookies.get(session_name(settings), "")
+    """The token of the session; empty: there is none, or there are two: somebody planted one."""
+    name = session_name(settings)
+    cookies = [each.strip() for header in request.headers.getlist("cookie") for each in header.split(";")]
+    sent = {each for each in cookies if each.partition("=")[0].strip() == name}
+    return request.cookies.get(name, "") if len(sent) == 1 else ""
 
 
 def keep_session(response: Response, settings: Settings, signed_in: SignedIn) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
 from services.metric_names import desk_metrics as names
 
@@ -37,6 +38,10 @@ class Figures:
     def sign_in(self, outcome: str) -> None:
         """Somebody tried to sign in: `ok`, `failed`, or `wait`, where there were too many attempts before."""
         self._sign_ins.labels(outcome).inc()
+
+    def add(self, collector: Collector) -> None:
+        """Figures of another part of the process."""
+        self._registry.register(collector)
 
     def exposition(self) -> bytes:
         """As Prometheus reads them."""

@@ -31,6 +31,8 @@ _HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+_FORM: Final = "application/x-www-form-urlencoded"
+"""How the pages of the desk send every form."""
 _CHANGING: Final = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -80,14 +82,16 @@ class Guard:
                 self._figures.request(route, message["status"], time.perf_counter() - begun)
             await send(message)
 
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        refusal = self._refusal(scope, Headers(scope=scope))
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         if headers.get("host", "").lower() not in self._own.hosts:
             named = " ".join(sorted(self._own.origins))
             return PlainTextResponse(f"This address is not served here. 请使用 / Use: {named}\n", 421)
-        if method in _CHANGING:
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL takes no text with it
+            return _text(404, words.NOT_FOUND, words.NOT_FOUND_REMEDY)
+        if scope["method"] in _CHANGING:
             return self._refusal_of_form(headers)
         return None
 
@@ -99,6 +103,9 @@ class Guard:
             return PlainTextResponse("未说明长度 / the length of the form is not said\n", 411)
         if len(length) > 15 or int(length) > LARGEST_BODY:  # Python reads no number of thousands of digits
             return PlainTextResponse("表单过长 / the form is too long\n", 413)
+        kind = headers.get("content-type", _FORM).partition(";")[0].strip().lower()
+        if int(length) and kind != _FORM:  # in the other kind whoever sends it chooses how its text is decoded
+            return PlainTextResponse(f"表单格式有误 / the form is none of this desk: {_FORM}\n", 415)
         return None
 
     def _is_from_here(self, headers: Headers) -> bool:

@@ -1,7 +1,7 @@
 """Pages from templates. Everything that people read is a `Title`, said in one language by `say`."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from services.catalog.words.times import day_title, time_title
 from services.desk import words
 from services.desk.access import Access, Language, Viewer, may
 from services.desk.acting import act_words
@@ -34,7 +35,7 @@ class Shown(NamedTuple):
 
 
 def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
-    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`;
+    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`; `colon`;
     `common`, the words of `words.py`; `asset(name)`, the address of a static file; `unit_name(id)`; and what `content`
     has."""
     zone = Zone(shown.plan.head.timezone)
@@ -51,9 +52,10 @@ def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
         .render(
             {
                 "say": say,
+                "colon": ": " if shown.language == "en" else "：",
                 "unit_name": unit_name,
-                "moment": lambda time: moment(time, zone),
-                "day": lambda time: moment(time, zone)[:10],
+                "moment": lambda time: say(moment(time, zone)),
+                "day": lambda time: say(day_title(date.fromordinal(zone.day(time)))),
                 "may": lambda access, about=None: may(shown.viewer, Access(access), about),
                 "asset": asset,
                 "common": words,
@@ -66,10 +68,9 @@ def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
     )
 
 
-def moment(time: Instant | str, zone: Zone) -> str:
-    """`2021-10-15 14:30` in a zone. `time`: an instant, or RFC 3339 as records have it."""
-    instant = instant_of(datetime.fromisoformat(time)) if isinstance(time, str) else time
-    return zone.text(instant)[:16].replace("T", " ")
+def moment(time: Instant | str, zone: Zone) -> Title:
+    """A time in a zone. `time`: an instant, or RFC 3339 as records have it."""
+    return time_title(instant_of(datetime.fromisoformat(time)) if isinstance(time, str) else time, zone)
 
 
 @cache

@@ -9,6 +9,7 @@ from services.catalog.words.case_bound import counted_words
 from services.catalog.words.event_names import FIELD_NAMES
 from services.catalog.words.names import NameBook
 from services.catalog.words.phrases import limit_words, measure_words
+from services.catalog.words.times import time_title
 from services.catalog.words.wording import measure_title
 from services.domain.history.case import MICRO, Extension
 from services.domain.intake.facts import INSTANTS, Fact, FactType
@@ -95,10 +96,15 @@ def clock(instant: Instant, zone: Zone) -> str:
     return f"{date.fromordinal(day)} {_hour(instant, zone)}"
 
 
+def _time(instant: Instant, zone: Zone, say: Callable[[Title], str]) -> str:
+    """A time in one language as people write it; beside both languages in the form that both read."""
+    return clock(instant, zone) if say is both else say(time_title(instant, zone))
+
+
 def extension_words(extension: Extension, why: str, zone: Zone, say: Callable[[Title], str] = both) -> str:
     """An extension, and whether it is used; `why`: the code of why it is not, or empty. `say`: in which language."""
     more = limit_words(Limit.model_validate(dict(extension.limit)))
-    return f"{clock(extension.time, zone)} {say(more)}：{say(UNUSED_EXTENSIONS[why])}"
+    return f"{_time(extension.time, zone, say)} {say(more)}：{say(UNUSED_EXTENSIONS[why])}"
 
 
 def duration(counted: Account, say: Callable[[Title], str] = both) -> str:
@@ -148,7 +154,7 @@ def _datum(name: str, value: Any, zone: Zone, names: NameBook, say: Callable[[Ti
         return say(_DECISIONS[value])
     label = say(FIELD_NAMES.get(name) or Title(zh=name, en=name))
     if name in INSTANTS:
-        return f"{label} {clock(value, zone)}"
+        return f"{label} {_time(value, zone, say)}"
     if isinstance(value, Mapping) and "amount" in value:
         return f"{label} {say(limit_words(Limit(amount=value['amount'], unit=value['unit'])))}"
     return f"{label} {value}"

@@ -1,4 +1,4 @@
-"""A copy of what is not in Kafka: the texts, the keys, the checkpoints, the contacts, what the notifier keeps in files.
+"""A copy of what is not in Kafka: texts, keys, checkpoints, contacts, accounts of the desk, files of the notifier.
 
 A copy is a tar file with a manifest: the SHA-256 of each file in it. It holds secrets: only its owner may read it. A
 text that was erased since must not come back: before texts are put back, the ledger is read for what was erased.
@@ -22,6 +22,8 @@ FORMAT: Final = "kpiwatch-backup/1"
 _MANIFEST: Final = "manifest.json"
 _TEXTS: Final = "texts.jsonl"
 _CHECKPOINTS: Final = "checkpoints.jsonl"
+ACCOUNTS: Final = "accounts.jsonl"
+"""The desk's accounts and log, as the desk writes them."""
 
 
 class NoBackup(ValueError):
@@ -39,13 +41,22 @@ def files_of(settings: Settings) -> dict[str, Path]:
         "outbox.alerts.jsonl": outbox.with_suffix(".alerts.jsonl"),
         "webhook.token": settings.webhook_token,
     }
-    more = {"contacts.toml": settings.contacts, "feed-keys.json": settings.feed_keys}
+    more = {
+        "contacts.toml": settings.contacts,
+        "feed-keys.json": settings.feed_keys,
+        "operations-keys.json": settings.operations_keys,
+    }
     return found | {name: file for name, file in more.items() if file is not None}
 
 
-def back_up(target: Path, files: Mapping[str, Path], texts: Iterable[StoredText]) -> list[str]:
-    """Write a copy; the names of what is in it. Raises OSError, LedgerUnavailable."""
+def back_up(
+    target: Path, files: Mapping[str, Path], texts: Iterable[StoredText], accounts: bytes | None = None
+) -> list[str]:
+    """Write a copy; the names of what is in it. `accounts`: those of the desk; None: there are none. Raises OSError,
+    LedgerUnavailable."""
     contents = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+    if accounts is not None:
+        contents[ACCOUNTS] = accounts
     contents[_TEXTS] = "".join(f"{_text_line(one)}\n" for one in texts).encode()
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     manifest = json.dumps({"format": FORMAT, "sha256": sums}, indent=1).encode()

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from services.catalog.words.names import NameBook, names_for
+from services.catalog.words.times import day_title
 from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Promise, SupervisionStep, Title
 from services.domain.results.cards import WHOLE
@@ -152,8 +153,7 @@ def time_zh(written: str) -> str:
 
 def day_zh(written: str) -> str:
     """`2021年10月15日`."""
-    day = datetime.fromisoformat(written)
-    return f"{day.year}年{day.month}月{day.day}日"
+    return day_title(datetime.fromisoformat(written)).zh
 
 
 def written_zh(instant: Instant, zone: Zone) -> str:

@@ -29,9 +29,9 @@ def write_steps(path: Path, rows: Iterable[StepRow], *, for_excel: bool = False)
     return write_table(path, StepRow._fields, rows, for_excel=for_excel)
 
 
-def write_rejected(path: Path, rows: Iterable[Rejected]) -> int:
-    """Write rejected events, one a line; how many they were."""
-    return write_table(path, Rejected._fields, rows)
+def write_rejected(path: Path, rows: Iterable[Rejected], *, for_excel: bool = False) -> int:
+    """Write rejected events, one a line; how many they were. `for_excel`: see `write_table`."""
+    return write_table(path, Rejected._fields, rows, for_excel=for_excel)
 
 
 def write_table(path: Path, columns: tuple[str, ...], rows: Iterable[Sequence[Any]], *, for_excel: bool = False) -> int:

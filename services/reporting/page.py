@@ -13,8 +13,10 @@ from services.catalog.words.wording import SIGNS, STATE_NAMES, state_name, unit_
 from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title
 from services.domain.results.published import State, ValueRow
+from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant, Zone
 from services.ledger.checkpoints import Checkpoint
+from services.ledger.order_page import time_en, time_zh
 from services.reporting.report import Entry, Report
 from services.runtime.atomic_file import atomic_file
 from services.runtime.csv_file import atomic_csv
@@ -42,6 +44,7 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant, checkpoin
         unit_of_measure=unit_of_measure,
         State=State,
         checkpoint=checkpoint,
+        checkpoint_time=_written(checkpoint.time, zone) if checkpoint else None,
         hash_groups=_in_groups(checkpoint.hash) if checkpoint else "",
     )
     with atomic_file(path) as sink:
@@ -90,10 +93,16 @@ def _seen(value: object) -> object:
     return visible(value, keep=LINES) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def _written(time: str, zone: Zone) -> Title:
+    """A time of the ledger, which is in UTC, as an official writes it in the plan's zone."""
+    text = zone.text(read(time))
+    return Title(zh=time_zh(text), en=time_en(text))
+
+
 def _month(as_of: Instant, zone: Zone) -> Title:
     """The month whose last instant lies before."""
-    year, month = zone.text(as_of - 1)[:7].split("-")
-    return Title(zh=f"{year}年{int(month)}月", en=f"{year}-{month}")
+    day = date.fromordinal(zone.day(as_of - 1))
+    return Title(zh=f"{day.year}年{day.month}月", en=f"{day:%B %Y}")
 
 
 def _moment(as_of: Instant, zone: Zone) -> Title:
@@ -101,7 +110,7 @@ def _moment(as_of: Instant, zone: Zone) -> Title:
     day = date.fromordinal(zone.day(as_of - 1))
     hour = "24:00" if zone.midnight(day.toordinal() + 1) == as_of else zone.text(as_of)[11:16]
     spoken = "24时" if hour == "24:00" else hour
-    return Title(zh=f"{day.year}年{day.month}月{day.day}日{spoken}", en=f"{day.isoformat()} {hour}")
+    return Title(zh=f"{day.year}年{day.month}月{day.day}日{spoken}", en=f"{day.day} {day:%B %Y}, {hour}")
 
 
 @cache

@@ -61,7 +61,7 @@ class Settings(BaseModel):
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
-    """Address that the exporter, notifier, gateway, relay, casebook, ledger and desk listen on."""
+    """Address that the exporter, notifier, gateway, relay, casebook, ledger, desk and briefings listen on."""
     exporter_port: Port = 19100
     """Metrics for Prometheus: /metrics."""
     notifier_port: Port = 19101
@@ -146,6 +146,16 @@ class Settings(BaseModel):
     desk_log_days: Annotated[int, Field(ge=180, le=3_650)] = 180
     """Days for which it is kept who signed in, looked at what and took it away."""
 
+    # Briefings, sent on their day: `kpiwatch briefings`
+    briefings: Path = Path(".kpiwatch/briefings")
+    """Folder of the briefings that are sent, and of what was sent; only one process sends."""
+    briefings_at: str = "08:00"
+    """Time of the day, in the plan's zone, from which on a briefing is sent."""
+    briefings_language: Literal["zh", "en"] = "zh"
+    """In which language they are written."""
+    briefings_port: Port = 19107
+    """Metrics and health of the process that sends them."""
+
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")
     """Folder for what is fetched once: Kafka's jars, Prometheus, Alertmanager."""
@@ -186,6 +196,19 @@ class Settings(BaseModel):
     def webhook_token(self) -> Path:
         """The file of the webhook's token, wherever it is."""
         return self.webhook_token_file or self.outbox.with_suffix(".token")
+
+    @property
+    def minutes_of_briefings(self) -> int:
+        """Minutes from midnight until a briefing is sent."""
+        hours, minutes = self.briefings_at.split(":")
+        return int(hours) * 60 + int(minutes)
+
+    @field_validator("briefings_at")
+    @classmethod
+    def _is_a_time_of_day(cls, value: str) -> str:
+        if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", value, re.ASCII):
+            raise ValueError("no time of a day; write it as 08:00")
+        return value
 
     @field_validator("demo_start")
     @classmethod

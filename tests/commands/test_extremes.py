@@ -93,8 +93,8 @@ BASES = {
     "status": "--wait 0",
     "clock": "--check",
 }
-"""How each command is asked in the quickest way. `up`, `casebook`, `ledger keep` and `desk serve` have no option that
-takes a value."""
+"""How each command is asked in the quickest way. `up`, `casebook`, `briefings`, `ledger keep` and `desk serve`
+have no option that takes a value."""
 NUMBERS = ("0", "-1", "1000000000", "9" * 5000, "1e300", "nan", "-inf", "", "九", "²")
 FILES = (
     "",
@@ -257,7 +257,7 @@ def faults(code: int, said: str, seconds: float) -> str:
 
 
 def test_every_command_is_tried() -> None:
-    tried = {command.split()[0] for command in BASES} | {"up", "casebook"}
+    tried = {command.split()[0] for command in BASES} | {"up", "casebook", "briefings"}
     assert tried == set(COMMANDS)
     for name, command in COMMANDS.items():
         place, _, attribute = command.place.partition(":")

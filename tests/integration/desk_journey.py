@@ -5,8 +5,10 @@ centre decides. Each has a browser and the password of a demo account. Screensho
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from services.desk.access import Language
+from services.domain.plan.plan import Title
 from tests.integration.browsers import check_access, sticking_out
 from tests.integration.test_desk_pages import keep
 
@@ -14,26 +16,47 @@ PATIENCE_SECONDS: Final = 300
 """How long somebody loads a page again until it shows what comes late on a busy machine."""
 
 
+class How(NamedTuple):
+    """How somebody reads the desk."""
+
+    language: Language
+    width: int
+    """Pixels."""
+    has_scripts: bool
+
+    @property
+    def name(self) -> str:
+        """For a screenshot."""
+        return f"{self.language}-{self.width}-{'js' if self.has_scripts else 'no-js'}"
+
+
 class Person:
     """Somebody with a browser at the desk."""
 
-    def __init__(self, browser: Any, url: str, account: str, passwords: Path, **options: Any) -> None:
-        """`passwords`: the file of the demo's accounts. `options`: those of the browser's context."""
+    def __init__(self, browser: Any, url: str, account: str, passwords: Path, how: How) -> None:
+        """`passwords`: the file of the demo's accounts."""
         self._url = url
         self._account = account
         self._password = _password(passwords, account)
-        self._has_scripts = bool(options.get("java_script_enabled", True))
-        self._width = int(options["viewport"]["width"])
-        self.page = browser.new_context(**options).new_page()
+        self._how = how
+        viewport = {"width": how.width, "height": 900}
+        self.page = browser.new_context(viewport=viewport, java_script_enabled=how.has_scripts).new_page()
         self.clicks = 0
 
     def sign_in(self) -> None:
-        """To the first page that the account has."""
+        """To the first page that the account has, in the language of this person."""
         self.page.goto(f"{self._url}/sign-in")
         self.page.fill("#account", self._account)
         self.page.fill("#secret", self._password)
         self.click("main form button")
         assert self._account in self.page.inner_text("header"), self.page.inner_text("main")
+        self.page.click(f".language button[value='{self._how.language}']")
+        self.page.wait_for_load_state("load")
+        assert (self.page.get_attribute("html", "lang") or "").startswith(self._how.language)
+
+    def said(self, title: Title) -> str:
+        """A word as this person reads it."""
+        return title.en if self._how.language == "en" else title.zh
 
     def go(self, path: str) -> None:
         """To a page by its address."""
@@ -67,9 +90,9 @@ class Person:
 
     def keep(self, name: str) -> None:
         """A screenshot; nothing sticks out, and axe finds nothing serious."""
-        keep(self.page, f"journey-{name}")
-        if self._has_scripts:
-            assert sticking_out(self.page, self._width) == [], name
+        keep(self.page, f"journey-{name}-{self._how.name}")
+        if self._how.has_scripts:
+            assert sticking_out(self.page, self._how.width) == [], name
             check_access(self.page, name)
 
     def leave(self) -> None:

@@ -19,7 +19,8 @@ from kafka.admin import KafkaAdminClient
 from sqlalchemy import select
 
 from services.casebook import schema
-from services.casebook.casebook import Casebook, CaseFilter
+from services.casebook.case_filter import CaseFilter
+from services.casebook.casebook import Casebook
 from services.casebook.database import open_engine
 from services.casebook.index import Index, Positions
 from services.casebook.keeper import TOPICS, Keeper

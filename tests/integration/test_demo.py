@@ -20,6 +20,8 @@ import httpx
 import pytest
 
 from dashboards.page import Language
+from services.desk.pages import reading_words as w
+from services.domain.plan.plan import Title
 from services.domain.time.zone import Instant, instant_of
 from services.local.exporter_summary import ask_exporter
 from services.local.monitoring_tools import MonitoringTools
@@ -29,7 +31,7 @@ from services.runtime.key_file import read_keys
 from services.runtime.settings import variable
 from tests.integration.browsers import WIDTHS, chromium_runs
 from tests.integration.census import Census, Json, Prometheus, census
-from tests.integration.desk_journey import Person
+from tests.integration.desk_journey import How, Person
 from tests.integration.test_up import WEB_PORTS, Up, alive, ended
 from tests.unit import grafana
 
@@ -284,9 +286,8 @@ def test_a_unit_answers_at_the_desk_and_what_the_centre_decides_counts(demo: Up)
             send(demo, FINANCE, case, ("case.accepted", AGO, accepted), *unpaid)
         a_minute_passes(demo)
         url, passwords = f"http://127.0.0.1:{demo.ports['desk_port']}", demo.folder / "desk-accounts.txt"
-        phone, screen = ({"width": width, "height": 900} for width in WIDTHS)
-        for case, has_scripts, answer in zip(INVOICES, (True, False), (give_a_reason, reply), strict=True):
-            unit = Person(browser, url, "procuring-units", passwords, viewport=phone, java_script_enabled=has_scripts)
+        for case, how, answer in zip(INVOICES, UNITS_READ, (give_a_reason, reply), strict=True):
+            unit = Person(browser, url, "procuring-units", passwords, how)
             to_the_red_card(unit, case)
             answer(unit)
             unit.leave()
@@ -295,9 +296,9 @@ def test_a_unit_answers_at_the_desk_and_what_the_centre_decides_counts(demo: Up)
         a_minute_passes(demo)
 
         before = until_counted(demo, lambda row: row.late_entries >= 1)
-        for case, has_scripts, choice in zip(INVOICES, (True, False), ("理由成立", "认定属实"), strict=True):
-            centre = Person(browser, url, "operations", passwords, viewport=screen, java_script_enabled=has_scripts)
-            decide(centre, case, choice)
+        for case, how in zip(INVOICES, CENTRE_DECIDES, strict=True):
+            centre = Person(browser, url, "operations", passwords, how)
+            decide(centre, case)
             centre.leave()
         a_minute_passes(demo)
         expected = Invoices(
@@ -305,21 +306,17 @@ def test_a_unit_answers_at_the_desk_and_what_the_centre_decides_counts(demo: Up)
         )
         assert until_counted(demo, lambda row: row == expected)
 
-        centre = Person(browser, url, "operations", passwords, viewport=screen)
-        centre.sign_in()
-        centre.go("/promises/K15-1")
-        district = invoices(demo, "ALL")
-        counted = f"逾期补录待确认\n{district.late_entries}\n理由成立不计入\n{district.justified}\n"
-        centre.until(lambda: counted in centre.text)
-        centre.keep("promise")
-        for case, verdict in zip(INVOICES, ("理由成立", "按期"), strict=True):
-            centre.go(f"/cases?number={case}")
-            centre.click(f"main a:text-is('{case}')")
-            centre.keep(f"{case}-decided")
-            assert verdict in centre.page.inner_text("main article h3")
-        centre.leave()
+        for how in CENTRE_READS:
+            centre = Person(browser, url, "operations", passwords, how)
+            read_what_counts(centre, invoices(demo, "ALL"))
+            centre.leave()
 
 
+UNITS_READ = (How("zh", WIDTHS[0], True), How("en", WIDTHS[1], False))
+CENTRE_DECIDES = (How("en", WIDTHS[0], True), How("zh", WIDTHS[1], False))
+CENTRE_READS = (How("zh", WIDTHS[0], False), How("en", WIDTHS[1], True))
+"""Each language meets each width, with scripts and without: by six people, where each of them in every way would be
+24."""
 INVOICES = ("journey-reason", "journey-late")
 RECEIVED = ("invoice_received", "conditions_met")
 FINANCE, PAYERS = "/units/district-finance", "district-procuring-units"
@@ -330,18 +327,19 @@ AGO = timedelta(days=21)
 def to_the_red_card(unit: Person, case: str) -> None:
     """From signing in to why, in three clicks at most."""
     unit.sign_in()
-    card = f"main tr:has-text('{case}'):has-text('红牌')"
+    card = f"main tr:has-text('{case}'):has-text('{unit.said(Title(zh='红牌', en='red card'))}')"
     unit.until(lambda: unit.page.query_selector(card))
     unit.keep(f"{case}-first")
     unit.click(f"{card} a[href^='/cases/']")
     assert unit.clicks <= 3
-    for said in ("超期", "逐日计时", "原则上应在收到发票后5个工作日内"):
-        assert said in unit.text
+    for word in (Title(zh="超期未办结", en="OVERDUE, still open"), w.DAY_BY_DAY):
+        assert unit.said(word) in unit.text
+    assert "原则上应在收到发票后5个工作日内" in unit.text, "the clause is quoted"
     unit.keep(f"{case}-why")
 
 
 def give_a_reason(unit: Person) -> None:
-    unit.click("main a:text-is('说明理由')")
+    unit.click("main a[href*='/acts/reason']")
     unit.page.select_option("#reason-reason", index=1)
     unit.page.fill("#reason-text", "供应商账户信息有误，已退回更正")
     unit.keep("reason")
@@ -349,22 +347,38 @@ def give_a_reason(unit: Person) -> None:
 
 
 def reply(unit: Person) -> None:
-    unit.click("main a:text-is('回告')")
+    unit.click("main a[href*='/acts/reply']")
     unit.page.fill("#reply-text", "款项已支付，正在核对")
     unit.keep("reply")
     assert "款项已支付" in unit.send()
 
 
-def decide(centre: Person, case: str, choice: str) -> None:
+def decide(centre: Person, case: str) -> None:
+    """Accept what it asks for: a reason, or a late entry."""
     centre.sign_in()
     centre.click("nav a[href='/waiting']")
     line = f"main tr:has-text('{case}')"
     centre.until(lambda: centre.page.query_selector(line))
     centre.keep(f"{case}-waiting")
     centre.click(f"{line} th a")
-    centre.page.check(f"label:has-text('{choice}') input")
+    centre.page.check("input[name='decision'][value='accept']")
     centre.keep(f"{case}-decision")
     centre.send()
+
+
+def read_what_counts(centre: Person, district: "Invoices") -> None:
+    """The promise counts both decisions, and each case says its own."""
+    centre.sign_in()
+    centre.go("/promises/K15-1")
+    late, excused = centre.said(w.UNCONFIRMED), centre.said(w.EXCUSED)
+    centre.until(lambda: f"{late}\n{district.late_entries}\n{excused}\n{district.justified}\n" in centre.text)
+    centre.keep("promise")
+    verdicts = Title(zh="理由成立", en="justified, not counted"), Title(zh="按期", en="met")
+    for case, verdict in zip(INVOICES, verdicts, strict=True):
+        centre.go(f"/cases?number={case}")
+        centre.click(f"main a:text-is('{case}')")
+        centre.keep(f"{case}-decided")
+        assert centre.said(verdict) in centre.page.inner_text("main article h3")
 
 
 class Invoices(NamedTuple):

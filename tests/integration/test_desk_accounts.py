@@ -8,10 +8,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from argon2 import PasswordHasher
+from sqlalchemy import text
 
 from services.desk.access import Role
 from services.desk.accounts import credentials, schema
 from services.desk.accounts.accounts import Accounts, Attempt, SignedIn, Wait
+from services.desk.accounts.copies import copied, put_back, read_copy
 from services.desk.accounts.database import AccountsDatabase
 from services.desk.accounts.logbook import Deed, Entry, Logbook
 from services.domain.time.zone import DAY_US, Zone
@@ -65,3 +67,31 @@ def test_an_account_lives_its_life(accounts: Accounts) -> None:
     (due,) = logbook.due(accounts.now() + DAY_US)
     logbook.note_sent(due)
     assert list(logbook.due(accounts.now() + DAY_US)) == []
+
+
+def test_a_copy_is_put_back_into_either_database_and_the_log_goes_on_behind_it(
+    accounts: Accounts, tmp_path: Path
+) -> None:
+    """The copy is of SQLite, and of PostgreSQL; it is put back into both, one after the other."""
+    code = accounts.add("wang", Role.UNIT, "liangjiang-water", BY)
+    signed_in = accounts.sign_in(Attempt("wang", code, "", "10.0.0.1"))
+    assert isinstance(signed_in, SignedIn)
+    session = accounts.session_of(signed_in.token)
+    assert session is not None
+    token = accounts.change_password(session, "five white horses", "10.0.0.1")
+    rows = read_copy(copied(accounts.database))
+    with accounts.database.changing() as connection:
+        for table in schema.metadata.sorted_tables:
+            connection.execute(table.delete())
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("TRUNCATE desk_log RESTART IDENTITY"))  # as in a new database
+    other = AccountsDatabase.at(str(tmp_path / "other.sqlite"))
+    for database in (accounts.database, other):
+        restored = Accounts(database, Clock.real().now)
+        done = put_back(database, rows, restored.now())
+        assert (done.accounts, done.kept, done.lines) == (1, 0, len(rows["desk_log"]))
+        assert restored.session_of(token) is None
+        assert isinstance(restored.sign_in(Attempt("wang", "five white horses", "", "10.0.0.1")), SignedIn)
+        numbers = [line.number for line in Logbook(database, Zone("Asia/Shanghai")).lines()]
+        assert len(numbers) == len(rows["desk_log"]) + 2 == len(set(numbers))
+    other.close()

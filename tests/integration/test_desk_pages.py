@@ -4,11 +4,11 @@ in both languages, with and without JavaScript. Screenshots stay in build/desk.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
-from services.desk.access import Language, Role
+from services.desk.access import Language, Role, Viewer
 from services.desk.accounts.accounts import Attempt, SignedIn
 from services.desk.accounts.logbook import Deed, Entry
 from services.desk.app import desk_app
@@ -17,8 +17,18 @@ from services.domain.results.published import State
 from services.local.ports import free_ports
 from tests.integration.browsers import BUILD, WIDTHS, browser, check_access, sticking_out
 from tests.served import served
-from tests.unit.desk_reading import WATER_UNIT, published, reading_desk, value_record, value_row
-from tests.unit.test_desk_routes import ledger_of_a
+from tests.unit.desk import OpenSessions
+from tests.unit.desk_reading import (
+    LEAD,
+    WATER_UNIT,
+    make_cards,
+    published,
+    reading_desk,
+    value_record,
+    value_row,
+)
+from tests.unit.test_desk_routes import CASE_OF_A, ledger_of_a
+from tests.verdicts import shipped
 
 __all__ = ["browser"]
 PASSWORD = "five white horses"
@@ -135,6 +145,44 @@ def test_every_reading_page_is_accessible_and_nothing_sticks_out(
         assert complaints == [], "the policy of the page forbids nothing that it has"
     finally:
         context.close()
+
+
+TALLEST: Final = {"/district": 9_000, "/changes": 20_000}
+"""Pixels at 360 px width, of a demo's district in English, which is longer; a list of 50 lines has 20,000 at most."""
+
+
+@pytest.mark.slow
+def test_no_page_of_a_whole_district_is_endless_or_wide_on_a_phone(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    official = [each for each in shipped().plan.promises if each.is_official]
+    rows = [
+        value_record(number, value_row(unit, State.MISSED, "0.5", kpi=each.id), State.MET)
+        for number, (each, unit) in enumerate((each, unit) for each in official for unit in ("ALL", WATER_UNIT, LEAD))
+    ]
+    folder, port = tmp_path_factory.mktemp("whole"), free_ports(1)[0]
+    desk = reading_desk(folder, [*published(), *rows], ledger_of_a(), port=port)
+    make_cards(folder, 3_000)
+    assert isinstance(desk.sessions, OpenSessions)
+    for number in range(200):
+        desk.accounts.note(Deed(Entry.VIEWED, f"somebody-{number}", f"{CASE_OF_A}/acts/reply?promise=K06-1&cycle=1"))
+    viewers = {
+        Viewer("lead", Role.UNIT, LEAD, "en"): ("/district", "/cards?whose=led", "/promises", "/cases", "/sources"),
+        Viewer("ops", Role.OPERATIONS, "", "en"): (
+            "/district", "/changes", "/promises", "/cards", "/cases", "/sources", "/waiting", "/logs", CASE_OF_A,
+        ),
+    }  # fmt: skip
+    with served(desk_app(desk), port) as url:
+        for viewer, paths in viewers.items():
+            context = browser.new_context(viewport={"width": 360, "height": 800}, java_script_enabled=True)
+            context.add_cookies([{"name": "desk_session", "value": desk.sessions.begin(viewer), "url": url}])
+            page = context.new_page()
+            for path in paths:
+                page.goto(f"{url}{path}")
+                height = page.evaluate("document.documentElement.scrollHeight")
+                assert sticking_out(page, 360) == [], path
+                assert height <= TALLEST.get(path, 20_000), (viewer.account, path, height)
+            context.close()
 
 
 def test_the_journey_needs_no_pointer(browser: Any, world: World) -> None:

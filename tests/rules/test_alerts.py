@@ -311,6 +311,27 @@ STORIES = [
         {15: [], 60: [], 110: []},
     ),
     Story(
+        "the index of one of two desks does not move for a quarter of an hour",
+        "DeskIndexBehind",
+        {
+            'kpi_desk_index_age_seconds{instance="a"}': "1x5 60+60x15 1x60",
+            'kpi_desk_index_age_seconds{instance="b"}': "1x100",
+        },
+        {9: [], 17: [{"severity": "act", **OPERATIONS}], 40: []},
+    ),
+    Story(
+        "a desk that reads a backlog for some minutes at its start",
+        "DeskIndexBehind",
+        {"kpi_desk_index_age_seconds": "0+60x8 1x60"},
+        {6: [], 9: [], 20: []},
+    ),
+    Story(
+        "what the desk cannot read, and the exporter does not know of",
+        "RecordsUnreadable",
+        {'kpi_desk_index_unreadable_records_total{topic="alert.cards"}': "0x5 1x60"},
+        {18: [], 25: [{"topic": "alert.cards", "severity": "review", **OPERATIONS}]},
+    ),
+    Story(
         "requests wait for the ledger",
         "LedgerWaiting",
         {
@@ -575,6 +596,22 @@ STORIES = [
         },
         {20: [], 30: [{"topic": "kpi.values", "severity": "review"}]},
     ),
+    Story(
+        "no process sends briefings any more",
+        "BriefingsDown",
+        {'up{job="kpiwatch-briefings",instance="a"}': "1x5 0x30 1x30"},
+        {15: [], 17: [{"severity": "act"}], 40: [{"severity": "act"}], 45: []},
+    ),
+    Story("nobody has briefings sent", "BriefingsDown", {UP: "1x60"}, {30: []}),
+    Story(
+        "a mailbox refuses the weekly briefing; the daily one is sent within an hour",
+        "BriefingNotSent",
+        {
+            'kpi_briefings_waiting{period="week",instance="a"}': "0x10 1x300 0x30",
+            'kpi_briefings_waiting{period="day",instance="a"}': "0x10 1x60 0x270",
+        },
+        {129: [], 131: [{"severity": "act", "period": "week"}], 320: []},
+    ),
     Story("the watchdog always barks", "Watchdog", {}, {0: [{"severity": "none"}]}),
 ]
 
@@ -631,7 +668,10 @@ OF_THE_MACHINERY = {
     "NoticeNotTaken",
     "RecipientUnreached",
     "DeskDown",
+    "DeskIndexBehind",
     "DeskSignInsFailing",
+    "BriefingsDown",
+    "BriefingNotSent",
     "PipelineDown",
     "SweepOld",
     "StreamLagHigh",

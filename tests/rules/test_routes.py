@@ -74,6 +74,7 @@ def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_p
         ("alertname=LedgerDown severity=page unit=operations", "page"),
         ("alertname=LedgerCut severity=page unit=operations", "page"),
         ("alertname=DeskDown severity=act unit=operations", "act"),
+        ("alertname=DeskIndexBehind severity=act unit=operations", "act"),
         ("alertname=LedgerVoid severity=act unit=operations", "act"),
         ("alertname=PipelineDown severity=page unit=operations", "page"),
         ("alertname=SourceSilent severity=act unit=liangjiang-water", "act"),

@@ -158,4 +158,5 @@ def _line(one: Fact) -> bytes:
         "specversion": "1.0", "id": one.id, "source": one.source, "type": FactType(one.type).event_type,
         "subject": "W-1", "time": text_of(one.time), "recordedat": text_of(one.recorded or one.time),
         "receivedat": text_of(one.received), "data": data,
+        **({} if one.source == WATER else {"caseowner": WATER}),
     })  # fmt: skip

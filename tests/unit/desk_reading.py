@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from services.casebook import schema as casebook_schema
+from services.casebook.case_summary import Party
 from services.casebook.casebook import Casebook
 from services.casebook.database import open_engine
 from services.desk.asking import Desk
@@ -202,7 +203,7 @@ def _make_cases(settings: Settings, cards: list[dict[str, Any]]) -> None:
         }
         for each in cards
     ]
-    parties = [{"unit": each["unit"], "case_key": each["case_key"], "until": None} for each in cards]
+    parties = [{"case_key": each["case_key"], **Party(each["unit"], None)._asdict()} for each in cards]
     with open_engine(settings.casebook, writes=True).begin() as connection:
         connection.execute(casebook_schema.cases.insert(), cases)
         connection.execute(casebook_schema.cards.insert(), written)

@@ -2,10 +2,12 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
@@ -14,21 +16,27 @@ from services.briefing import pdf_file
 from services.briefing.ahead_sections import answers
 from services.briefing.district import District, Record
 from services.briefing.excel_file import excel_of
-from services.briefing.fit import Room, fitted
+from services.briefing.files import Format
+from services.briefing.fit import fitted, room
 from services.briefing.html_page import html_of
-from services.briefing.model import Briefing, Form, Language, Number, Section
+from services.briefing.model import Briefing, Language, Number, Section, text_of
+from services.briefing.model import Form as NumberForm
 from services.briefing.pdf_file import CannotPrint, print_fitted
 from services.briefing.period import Period, Span, span_sent_on, span_until
 from services.briefing.words import days_of
 from services.catalog.load.calendars import load_calendar
 from services.catalog.words.column_names import COLUMN_NAMES
+from services.cli.briefing import Form, _pages
+from services.cli.failure import Failure
 from services.domain.results.published import Card, ValueRow
 from services.domain.supervision.published import StepRow
 from services.notifier.channels.message import Message
 from services.notifier.contacts import open_contacts, read_contacts
 from services.notifier.documents import Document, hand_out
-from services.replay.csv_files import write_values
+from services.replay.csv_files import write_cards, write_rejected, write_steps, write_values
+from services.replay.spill_files import Rejected
 from services.reporting.page import _BEFORE, _OF_A_PROMISE, _RESTATED
+from tests.briefing_texts import PageBlocks, blocks
 from tests.mutations import shipped_plan
 from tests.unit.message_doubles import running_doubles
 from tests.unit.test_orders import Desk, ordered
@@ -99,11 +107,14 @@ def test_days_are_written_as_an_official_writes_them() -> None:
     assert days_of(day("2021-09-27"), day("2021-10-03"), Language.ZH) == "2021年9月27日至10月3日"
     assert days_of(day("2021-12-27"), day("2022-01-02"), Language.ZH) == "2021年12月27日至2022年1月2日"
     assert days_of(day("2021-10-29"), day("2021-10-29"), Language.EN) == "29 October 2021"
+    assert days_of(day("2021-10-01"), day("2021-10-31"), Language.EN) == "1 to 31 October 2021"
+    assert days_of(day("2021-09-27"), day("2021-10-03"), Language.EN) == "27 September to 3 October 2021"
+    assert days_of(day("2021-12-27"), day("2022-01-02"), Language.EN) == "27 December 2021 to 2 January 2022"
 
 
 # ---- what fits ---------------------------------------------------------------------------------------------
 def long_briefing(rows: int, text: str = "一项承诺的名称比较长，要写两行才写得完") -> Briefing:
-    number = Number("85.5 %", Decimal("0.855"), ("K|official|ALL|-|year|T",), "value", Form.PER_CENT)
+    number = Number("85.5 %", Decimal("0.855"), ("K|official|ALL|-|year|T",), "value", NumberForm.PER_CENT)
     table = Section(
         key="changes",
         name="变化",
@@ -115,41 +126,74 @@ def long_briefing(rows: int, text: str = "一项承诺的名称比较长，要�
     )
     method = Section("method", "统计口径", "七、统计口径与附件", (("附件：appendix.html",),))
     second = replace(table, key="problems", title="三、突出问题", name="问题")
-    return Briefing(Language.ZH, "方案月报", ("统计期",), (table,), (second, method))
+    return Briefing(Language.ZH, "方案月报", ("统计期",), (table, second, method))
 
 
 def test_rows_that_two_pages_do_not_hold_are_counted_in_a_line() -> None:
     whole = long_briefing(400)
-    cut = fitted(whole, Room())
+    cut = fitted(whole, room())
     for section, complete in zip(cut.sections, whole.sections, strict=True):
-        assert len(section.rows) + section.left_out == len(complete.rows)
-    assert 5 < len(cut.first[0].rows) < 60
-    assert f"另有{cut.first[0].left_out}项，见附件。" in html_of(cut).decode()
+        assert len(section.rows) + len(section.left_out) == len(complete.rows)
+    assert 5 < len(cut.sections[0].rows) < 60
+    assert text_of(cut.sections[0].remark) == f"另有{len(cut.sections[0].left_out)}项，见附件。"
+    assert text_of(cut.sections[0].remark) in blocks(cut) == PageBlocks(html_of(cut).decode()).found
 
 
 def test_a_briefing_that_fits_is_complete() -> None:
-    assert fitted(long_briefing(3), Room()) == long_briefing(3)
+    assert fitted(long_briefing(3), room()) == long_briefing(3)
 
 
 def test_a_page_that_is_too_long_all_the_same_is_printed_again_with_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The estimate is one: the pages that come out of the browser decide."""
     whole, tried = long_briefing(400), list[int]()
 
-    def printed(briefing: Briefing) -> tuple[bytes, tuple[int, int]]:
-        tried.append(len(briefing.first[0].rows))
-        return b"", (2 if len(tried) < 4 else 1, 1)
+    def printed(briefing: Briefing) -> tuple[bytes, int]:
+        tried.append(len(briefing.sections[0].rows))
+        return b"", 3 if len(tried) < 4 else 2
 
     monkeypatch.setattr(pdf_file, "_print", printed)
     monkeypatch.setattr(pdf_file, "_check_letters", lambda pdf, title: None)
     found = print_fitted(whole).briefing
-    assert tried == sorted(tried, reverse=True) and len(set(tried)) == len(tried) == 4
-    assert len(found.second[0].rows) == len(fitted(whole, Room()).second[0].rows)
+    assert tried == sorted(tried, reverse=True) and len(tried) == 4
+    rows = [sum(len(section.rows) for section in one.sections) for one in (found, fitted(whole, room()))]
+    assert rows[0] < rows[1]
 
 
 def test_without_a_browser_a_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(CannotPrint, match="apt-get install chromium.*Or leave pdf out of --format"):
         print_fitted(long_briefing(1))
+
+
+def test_a_browser_that_has_no_right_to_its_sandbox_prints_without_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container."""
+    browser = tmp_path / "chromium"
+    browser.write_text(
+        '#!/bin/sh\necho "$@" >> "$0.log"\ncase "$*" in *--no-sandbox*) ;; *) exit 1;; esac\n'
+        'for one in "$@"; do case "$one" in --print-to-pdf=*) echo printed > "${one#*=}";; esac; done\n'
+    )
+    browser.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 10001)
+    assert pdf_file._printed(b"page") == b"printed\n"
+    first, second = (tmp_path / "chromium.log").read_text().splitlines()
+    assert "--no-sandbox" not in first and "--no-sandbox" in second
+    browser.write_text("#!/bin/sh\n")
+    with pytest.raises(CannotPrint, match="printed nothing"):
+        pdf_file._printed(b"page")
+
+
+def test_without_a_browser_the_other_files_are_there_and_a_sentence_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    paths, why = _pages(long_briefing(1), Form(Language.ZH, set(Format), tmp_path), "month")
+    assert [path.name for path in paths] == ["month.html", "month.docx", "month.xlsx"]
+    assert all(path.is_file() for path in paths) and "apt-get install chromium" in why
+    with pytest.raises(Failure, match="Chromium"):
+        _pages(long_briefing(1), Form(Language.ZH, {Format.PDF}, tmp_path), "month")
 
 
 # ---- who owes an answer ------------------------------------------------------------------------------------
@@ -182,8 +226,8 @@ FORMULAS = ("=1+1", "+1+1", "-1+1", "@SUM(1)", '=HYPERLINK("http://x")', "\t=1",
 def test_no_text_of_a_workbook_is_taken_for_a_formula(text: str) -> None:
     briefing = long_briefing(1)
     rows = (((text,), (text, text)),)
-    first = replace(briefing.first[0], rows=rows, sentences=((text,),), title=text)
-    sheets = load_workbook(io.BytesIO(excel_of(replace(briefing, first=(first,), title=text)))).worksheets
+    first = replace(briefing.sections[0], rows=rows, sentences=((text,),), title=text)
+    sheets = load_workbook(io.BytesIO(excel_of(replace(briefing, sections=(first,), title=text)))).worksheets
     cells = [cell for sheet in sheets for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert len(cells) > 8 and {cell.data_type for cell in cells} <= {"s", "n"}
     assert "\u202e" not in "".join(str(cell.value) for cell in cells)
@@ -196,21 +240,34 @@ def test_a_number_of_a_workbook_shows_the_digits_that_the_page_shows() -> None:
 
 
 def test_every_column_has_a_chinese_name() -> None:
-    columns = {*ValueRow._fields, *Card._fields, *StepRow._fields, *_OF_A_PROMISE, *_BEFORE, *_RESTATED}
+    columns = {
+        *ValueRow._fields,
+        *Card._fields,
+        *StepRow._fields,
+        *Rejected._fields,
+        *_OF_A_PROMISE,
+        *_BEFORE,
+        *_RESTATED,
+    }
     assert columns == set(COLUMN_NAMES)
     assert len(set(COLUMN_NAMES.values())) == len(COLUMN_NAMES)
 
 
-def test_a_csv_for_excel_has_a_mark_and_chinese_headings_and_the_same_cells(tmp_path: Path) -> None:
-    row = ValueRow(*(f"c{place}" for place in range(len(ValueRow._fields))))
-    write_values(tmp_path / "plain.csv", [row])
-    write_values(tmp_path / "excel.csv", [row], for_excel=True)
+@pytest.mark.parametrize(
+    ("kind", "write"),
+    [(ValueRow, write_values), (Card, write_cards), (StepRow, write_steps), (Rejected, write_rejected)],
+)
+def test_a_csv_for_excel_has_a_mark_and_chinese_headings_and_the_same_cells(
+    tmp_path: Path, kind: Any, write: Callable[..., int]
+) -> None:
+    row = kind(*(f"c{place}" for place in range(len(kind._fields))))
+    write(tmp_path / "plain.csv", [row])
+    write(tmp_path / "excel.csv", [row], for_excel=True)
     plain, excel = (tmp_path / "plain.csv").read_bytes(), (tmp_path / "excel.csv").read_bytes()
     assert excel.startswith(b"\xef\xbb\xbf") and not plain.startswith(b"\xef\xbb\xbf")
     assert excel.split(b"\n", 1)[1] == plain.split(b"\n", 1)[1]
     headings = next(csv.reader([excel.decode("utf-8-sig").split("\n", 1)[0]]))
-    assert [heading.split()[-1] for heading in headings] == list(ValueRow._fields)
-    assert headings[7] == "完成值 value"
+    assert headings == [f"{COLUMN_NAMES[name]} {name}" for name in kind._fields]
 
 
 # ---- sending -----------------------------------------------------------------------------------------------

@@ -13,12 +13,14 @@ from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from dashboards.publish import FOLDERS
+from services.alert_rules.briefing_alerts import BRIEFINGS_JOB
 from services.alert_rules.desk_alerts import DESK_JOB
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.ledger_alerts import LEDGER_JOB
 from services.alert_rules.notice_alerts import NOTIFIER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.write import TOKEN_FILE
+from services.briefing.pdf_file import BROWSERS
 from services.cli.__main__ import COMMANDS
 from services.exporter.web import exporter_app
 from services.local import kafka, prometheus
@@ -48,7 +50,7 @@ def filled_in(content: Any) -> Any:
 
 WHOLE: dict[str, Any] = filled_in(YAML(typ="safe").load(COMPOSE))
 SERVICES: dict[str, Service] = WHOLE["services"]
-OURS = {name: one for name, one in SERVICES.items() if one["image"] == CHOSEN["OUR_IMAGE"]}
+OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith(CHOSEN["OUR_IMAGE"])}
 JOBS = {name for name, one in SERVICES.items() if one["restart"] == "on-failure"}
 
 every_service = pytest.mark.parametrize("name", SERVICES)
@@ -126,12 +128,12 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
     output = YAML(typ="safe").load(DEPLOY / "alertmanager" / "alertmanager.yml")
     source = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")
     jobs = {one["job_name"]: one for one in scraped["scrape_configs"]}
-    (relay,) = jobs.pop(RELAY_JOB)["dns_sd_configs"]
+    resolved = [jobs.pop(job)["dns_sd_configs"][0] for job in (RELAY_JOB, BRIEFINGS_JOB)]
     assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB, LEDGER_JOB, NOTIFIER_JOB, DESK_JOB}
     webhooks = {hook["url"] for one in output["receivers"] for hook in one.get("webhook_configs", [])}
     called = [
         *(target for job in jobs.values() for target in job["static_configs"][0]["targets"]),
-        *(f"{name}:{relay['port']}" for name in relay["names"]),
+        *(f"{name}:{one['port']}" for one in resolved for name in one["names"]),
         *scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"],
         *webhooks,
         *(one["url"] for one in source["datasources"]),
@@ -151,6 +153,7 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
         "ledger": Settings().ledger_port,
         "desk": Settings().desk_port,
         "relay": Settings().relay_port,
+        "briefings": Settings().briefings_port,
         "prometheus": 9090,
         "history": 9090,
         "alertmanager": 9093,
@@ -319,8 +322,20 @@ def test_the_image_copies_what_is_there_and_runs_as_nobody_of_importance() -> No
     assert sorted(let_through) == sorted(sources)
     assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)[-1] == "kpiwatch"
     assert set(re.findall(r"^ARG PYTHON_IMAGE=(.+)$", DOCKERFILE, re.MULTILINE)) == {CHOSEN["PYTHON_IMAGE"]}
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    stages = re.findall(r"^FROM (\S+)(?: AS (\w+))?", DOCKERFILE, re.MULTILINE)
+    assert {base for base, _ in stages} == {"${PYTHON_IMAGE}", "kpiwatch"}
+    assert stages[-1] == ("kpiwatch", ""), "what is built without a target has no browser"
     assert (DEPLOY / "kpiwatch").stat().st_mode & 0o111
+
+
+def test_only_what_prints_has_a_browser_and_that_one_finds_it() -> None:
+    targets = {name: one["build"].get("target") for name, one in OURS.items() if "build" in one}
+    assert {name for name, target in targets.items() if target} == {"briefings"}
+    assert {one["image"] for name, one in OURS.items() if name != "briefings"} == {CHOSEN["OUR_IMAGE"]}
+    (stage,) = re.findall(r"^FROM kpiwatch AS browser\n(.+?)\n\n", FOLDED, re.MULTILINE | re.DOTALL)
+    assert stage.startswith("USER root\n") and stage.endswith("\nUSER kpiwatch")
+    installed = re.findall(r"install --yes --no-install-recommends ([a-z0-9 -]+?) *&&", stage)[0].split()
+    assert set(installed) & set(BROWSERS) and "fonts-wqy-microhei" in installed
 
 
 def locked(path: Path) -> dict[str, frozenset[str]]:

@@ -76,7 +76,7 @@ class Browser:
 def test_a_unit_acknowledges_until_a_day(world: ActingWorld) -> None:
     browser = Browser(world, WORKS)
     page = browser.client.get(world.act("acknowledge"))
-    assert "2021-09-26（1个工作日）" in page.text and "2021-09-28（3个工作日）" in page.text  # the 26th is worked
+    assert "2021年9月26日（1个工作日）" in page.text and "2021年9月28日（3个工作日）" in page.text  # the 26th is worked
     said = browser.follow(browser.send("acknowledge", until="2021-09-27"))
     (record,) = world.of_kind()
     assert (record.request.kind, record.request.unit) == (Kind.ACKNOWLEDGED, "works")

@@ -140,7 +140,7 @@ def test_who_passed_a_case_on_finds_nothing_in_lists_of_what_came_after(tmp_path
     before, holder = (client_of(desk, Viewer(unit, Role.UNIT, unit)) for unit in (FIRST, SECOND))
     listed = before.get("/cases").text
     assert ">P-1</a>" in listed and "已移交" in listed
-    assert "区交通局" not in listed and "2021-09-25" not in listed
-    assert "区交通局" in holder.get("/cases").text and "2021-09-25" in holder.get("/cases").text
+    assert "区交通局" not in listed and "2021年9月25日" not in listed
+    assert "区交通局" in holder.get("/cases").text and "2021年9月25日" in holder.get("/cases").text
     assert ">P-1</a>" in holder.get("/cases?state=closed").text
     assert ">P-1</a>" not in before.get("/cases?state=closed").text

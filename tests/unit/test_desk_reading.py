@@ -1,6 +1,7 @@
 """What the desk reads: each viewer its own, in an order that does not change, each list by an SQL index."""
 
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,9 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from services.casebook.casebook import ALL, CaseFilter, ListedCase
+from services.casebook.case_filter import CaseFilter
+from services.casebook.case_summary import CaseState
+from services.casebook.casebook import ALL, Casebook, ListedCase
+from services.casebook.database import open_engine
 from services.desk.access import Role, Viewer
 from services.desk.asking import Desk
+from services.desk.pages.district import CHANGES
 from services.desk.reading import card_lists, schema
 from services.desk.reading.card_lists import CardWish
 from services.desk.reading.case_seen import key_of_token, token_of
@@ -28,8 +33,8 @@ from services.domain.results.published import Level, State
 from services.domain.time.rfc3339 import read
 from services.messaging.reader import Record
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS, KPI_VALUES
-from tests.unit.casebook_records import district
-from tests.unit.desk import example_settings
+from tests.unit.casebook_records import PARTITIONS, district
+from tests.unit.desk import client_of, example_settings
 from tests.unit.desk_reading import (
     LEAD,
     PROMISE,
@@ -43,9 +48,10 @@ from tests.unit.desk_reading import (
     value_record,
     value_row,
 )
-from tests.unit.gateway import WATER
+from tests.unit.gateway import NOW, WATER
 from tests.unit.gateway_cases import ACCEPTED
 from tests.unit.gateway_cases import event as case_event
+from tests.unit.test_desk_sheet import cells
 from tests.verdicts import shipped
 
 OPERATIONS = Viewer("ops", Role.OPERATIONS)
@@ -205,6 +211,39 @@ def test_the_district_says_what_changed_and_what_is_worst(desk: Desk) -> None:
     assert [count.unit for count in found.cards] == sorted((count.unit for count in found.cards), key=order.index)
 
 
+def test_what_is_long_is_limited_and_leads_to_the_whole(tmp_path: Path) -> None:
+    """A phone shows a screen at a time: a day on which every promise changes does not push the rest out of sight."""
+    official = [each for each in shipped().plan.promises if each.is_official]
+    rows = [
+        value_record(number, value_row("ALL", state, "0.5", kpi=each.id), State.MET if number % 2 else State.AT_RISK)
+        for number, each in enumerate(official)
+        for state in [State.MISSED if number % 2 else State.MET]
+    ]
+    client = client_of(reading_desk(tmp_path, rows), OPERATIONS)
+    links = {each.id for each in official}
+
+    def shown(path: str) -> set[str]:
+        return {each for each in re.findall(r'href="/promises/([^"]+)"', client.get(path).text) if each in links}
+
+    first = client.get("/district").text
+    assert first.count(" → <span") == CHANGES and f'href="/changes">查看全部 ({len(official)})' in first
+    assert shown("/changes") == links
+    pages = [
+        shown("/promises"),
+        shown("/promises?after=50"),
+        shown("/promises?after=100"),
+        shown("/promises?after=150"),
+    ]
+    assert [len(each) for each in pages[:3]] == [50, 50, 50] and set().union(*pages) == links
+    assert 'href="/promises?state=&amp;after=50"' in client.get("/promises").text
+    missed = {each.id for each in official[1::2]}
+    assert shown("/promises?state=missed") | shown("/promises?state=missed&after=50") == missed
+    assert len(cells(client.get("/promises.xlsx?state=missed").content)) == len(missed) + 1
+    for wrong in ("state=x", "after=-1", f"after={2**64}"):
+        assert client.get(f"/promises?{wrong}").status_code == 422
+    assert shown(f"/promises?after={2**61}") == set()
+
+
 @pytest.mark.parametrize(
     ("objective", "value", "gap"),
     [(">= 80 %", 0.6, 0.25), ("<= 28 working_days", 35.0, 0.25), (">= 80 %", 0.9, -0.125), ("= 0 items", 2.0, 2.0)],
@@ -313,6 +352,23 @@ def test_no_list_sorts_or_reads_a_whole_table(tmp_path: Path) -> None:
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]  # type: ignore[arg-type]  # what the driver was given
             scans = [line for line in plan if line.startswith("SCAN desk_") and "INDEX" not in line]
             assert scans == [], (statement, plan)
+
+
+def test_the_cards_of_a_page_of_cases_are_looked_up_by_their_cases(tmp_path: Path) -> None:
+    """By what else is asked of them SQLite would read all that are open."""
+    asked = list[tuple[str, object]]()
+    make_cards(tmp_path, 200)
+    engine = open_engine(example_settings(tmp_path).casebook, writes=False)
+    event.listen(engine, "before_cursor_execute", lambda *all: asked.append((all[2], all[3])))
+    book = Casebook(engine, shipped, PARTITIONS, lambda: NOW)
+    wanted = CaseFilter(parties=(WATER_UNIT,), behind=(PROMISE,))
+    for each in (ALL, CaseFilter(state=CaseState.OPEN), wanted):
+        assert book.cases(each, limit=10).cases
+    book.cases(wanted._replace(promise=PROMISE))
+    with engine.connect() as connection:
+        for statement, given in [each for each in asked if "FROM casebook_cards" in each[0]]:
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]  # type: ignore[arg-type]  # what the driver was given
+            assert not any("cards_active" in line or line.startswith("SCAN casebook_cards") for line in plan), plan
 
 
 @pytest.mark.slow

@@ -80,6 +80,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/"): Case(SIGNED_IN),
     ("POST", "/language"): Case(EVERYBODY, form={"language": "zh", "path": "/"}),
     ("GET", "/district"): Case(frozenset(("unit",)), shows=f'href="{CASE_OF_A}"'),
+    ("GET", "/changes"): Case(READS, shows="K06-1"),
     ("GET", "/promises"): Case(SEES, shows="K06-1"),
     ("GET", "/promises.xlsx"): Case(SEES, shows="K06-1"),
     ("GET", "/promises/{kpi}"): Case(READS, "/promises/K06-1"),
@@ -130,7 +131,9 @@ for act in ACTS:
 
 def desk_with_things(folder: Path, *more: Request) -> Desk:
     """A desk with what the lines of `CASES` name. `more`: records of the ledger behind those."""
-    rows = [value_record(number, value_row(unit, State.MISSED, "0.5")) for number, unit in enumerate(("ALL", A))]
+    rows = [
+        value_record(number, value_row(unit, State.MISSED, "0.5"), State.MET) for number, unit in enumerate(("ALL", A))
+    ]
     desk = reading_desk(folder, [*published(), *rows], ledger_of_a(*more))
     for viewer in filter(None, VIEWERS.values()):
         desk.accounts.add(viewer.account, viewer.role, viewer.unit, Deed(Entry.ACCOUNT, "", "added"))

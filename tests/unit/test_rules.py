@@ -18,6 +18,7 @@ from services.cli.__main__ import COMMANDS
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import State
 from services.metric_names import (
+    briefing_metrics,
     desk_metrics,
     gateway_metrics,
     ledger_metrics,
@@ -37,6 +38,7 @@ DECLARED = (
     *vars(ledger_metrics).values(),
     *vars(notice_metrics).values(),
     *vars(desk_metrics).values(),
+    *vars(briefing_metrics).values(),
 )
 METRICS = {found.name for found in DECLARED if isinstance(found, metrics.Metric)}
 
@@ -173,7 +175,7 @@ def test_nobody_is_notified_twice_of_one_cause(plan: Plan) -> None:
     everything = {rule["alert"] for rule in alerts(plan)}
     by_themselves = {"GatewayDown", "RelayDown", "SourceRefused", "FeedbackStopped", "CasebookDown"} | {
         "LedgerDown", "LedgerWaiting", "LedgerCut", "LedgerVoid", "DecisionNotInForce", "NoticeNotTaken",
-        "RecipientUnreached", "DeskDown", "DeskSignInsFailing",
+        "RecipientUnreached", "DeskDown", "DeskIndexBehind", "DeskSignInsFailing", "BriefingsDown", "BriefingNotSent",
     }  # fmt: skip
     assert held_back("ExporterDown") == everything - {"ExporterDown", "Watchdog"} - by_themselves
     assert held_back("PipelineDown") == {"KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld"}

@@ -17,8 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook import held_events as held_events_module
 from services.casebook import schema
+from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState, IndexedCase
-from services.casebook.casebook import ALL, BadCursor, Casebook, CaseFilter, NotReady
+from services.casebook.casebook import ALL, BadCursor, Casebook, NotReady
 from services.casebook.database import CasebookUnavailable, open_engine
 from services.casebook.document import account_documents, page_document
 from services.casebook.index import _FORGOTTEN_US, Index, OtherWriter, _events_of

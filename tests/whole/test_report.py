@@ -142,7 +142,7 @@ def words_of(plan: Plan) -> set[str]:
     return words | {text for title in titles for text in (title.zh, title.en)}
 
 
-REPORT_WORDS = {MONTH, "2021年10月", "2021年10月31日24时", "2021-10-31 24:00"} | {
+REPORT_WORDS = {"October 2021", "2021年10月", "2021年10月31日24时", "31 October 2021, 24:00"} | {
     text for title in WINDOW_NAMES.values() for text in (title.zh, title.en)
 }
 
@@ -245,8 +245,7 @@ def test_what_a_chart_draws_are_cells_of_values_csv(folder: Path, values: Cells,
 
 def test_every_line_of_a_sheet_is_a_row_of_values_csv(folder: Path, values: Cells) -> None:
     for path in folder.glob("*.csv"):
-        with path.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
+        rows = sheet_rows(path)
         assert any(row["previous_value"] for row in rows)
         for row in rows:
             assert {name: row[name] for name in ValueRow._fields} == values[key_of(row)]
@@ -258,6 +257,23 @@ def test_every_line_of_a_sheet_is_a_row_of_values_csv(folder: Path, values: Cell
                 again = values[f"{key_of({**row, 'window_end': end})}|restated"]
                 assert (row["restated_value"], row["restated_state"]) == (again["value"], again["state"])
                 assert (row["restated_n"], row["restated_late_entry_n"]) == (again["n"], again["late_entry_n"])
+
+
+def sheet_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV that people open, by the names for programs, which follow the Chinese ones."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        assert lines.read(1) == "\ufeff", "the mark by which Excel knows UTF-8"
+        headings, *rows = csv.reader(lines)
+    assert all(re.fullmatch(r"[^a-z]*[\u4e00-\u9fff）] [a-z_0-9]+", heading) for heading in headings)
+    return [dict(zip((heading.split()[-1] for heading in headings), row, strict=True)) for row in rows]
+
+
+def test_a_plain_sheet_has_the_same_cells_below_the_names_for_programs(
+    folder: Path, events: Path, tmp_path: Path
+) -> None:
+    run("report", events, "--plan", PLAN, "--month", MONTH, "--out", tmp_path, "--processes", 1, "--plain")
+    with (tmp_path / f"{MONTH}-ALL.csv").open(encoding="utf-8", newline="") as lines:
+        assert list(csv.DictReader(lines)) == sheet_rows(folder / f"{MONTH}-ALL.csv")
 
 
 def test_every_promise_of_the_plan_is_in_the_districts_report_once(folder: Path, plan: Plan) -> None:

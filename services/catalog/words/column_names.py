@@ -1,4 +1,4 @@
-"""The Chinese names of the columns of values.csv, cards.csv, steps.csv and the sheets of reports."""
+"""The Chinese names of the columns of values.csv, cards.csv, steps.csv, rejected.csv and the sheets of reports."""
 
 from collections.abc import Mapping
 
@@ -39,7 +39,12 @@ COLUMN_NAMES: Mapping[str, str] = {
     "raised_at": "亮牌时间",
     "due_at": "应完成时间",
     "cleared_at": "解除时间",
-    "reason": "解除原因",
+    "reason": "原因",
+    "file": "文件",
+    "line": "行号",
+    "path": "字段位置",
+    "sentence": "说明",
+    "remedy": "处理办法",
     "at": "应采取时间",
     "step": "督办措施",
     "days": "已计工作日",

@@ -234,10 +234,10 @@ class Accounts:
             write(connection, now, Deed(Entry.ACCOUNT, name, f"{name}: password changed", address))
             return _begin_session(connection, name, address, now)
 
-    def is_own_password(self, name: str, password: str, address: str) -> bool | Wait:
-        """Whether somebody who is signed in knows the password, or has none yet. It counts as an attempt to sign in
-        does."""
-        counts, now = throttle.counts_of(name, address, ""), self.now()
+    def is_own_password(self, session: Session, password: str) -> bool | Wait:
+        """Whether somebody who is signed in knows the password, or has none yet. Failures make the next attempt of this
+        session wait."""
+        name, counts, now = session.viewer.account, throttle.counts_of_session(session.id), self.now()
         with self.database.changing() as connection:
             if seconds := throttle.begin(connection, counts, now):
                 return Wait(seconds)
@@ -249,7 +249,8 @@ class Accounts:
         return True
 
     def enrol(self, name: str, secret: str, code: str, address: str) -> bool:
-        """A second factor, once a code shows that the app has its secret. False: the code does not fit."""
+        """A second factor, once a code shows that the app has its secret. False: the code does not fit, or there is one
+        already."""
         now = self.now()
         step = credentials.factor_step(secret, code, now, 0)
         if step is None:
@@ -257,7 +258,9 @@ class Accounts:
         table = schema.accounts
         new = {"factor": secret, "factor_step": step}
         with self.database.changing() as connection:
-            connection.execute(update(table).where(table.c.name == name, table.c.factor == "").values(new))
+            own = update(table).where(table.c.name == name, table.c.factor == "")
+            if connection.execute(own.values(new)).rowcount == 0:
+                return False
             write(connection, now, Deed(Entry.ACCOUNT, name, f"{name}: second factor set", address))
         return True
 

@@ -1,8 +1,9 @@
 """How often somebody may try to sign in: each failure makes the next attempt wait longer, up to a minute.
 
 What is counted are failures of one account from one address, and of one address with whatever account. A stranger at
-another address slows nobody down. A browser that signed in before has a count of its own, so that not even somebody
-behind the same address does. An attempt that has to wait is not looked at and does not count: nobody can prolong it.
+another address slows nobody down. A browser that signed in before has a count of its own, and so has a session: not
+even somebody behind the same address slows them down. An attempt that has to wait is not looked at and does not count:
+nobody can prolong it.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,11 @@ def counts_of(account: str, address: str, browser: str) -> list[Count]:
         return [Count(hashed(f"browser {browser}"), 5)]
     network = _network(address)
     return [Count(hashed(f"account {network} {account}"), 5), Count(hashed(f"address {network}"), 30, shared=True)]
+
+
+def counts_of_session(session: str) -> list[Count]:
+    """What counts where somebody who is signed in gives the password again: nobody else has a part in it."""
+    return [Count(hashed(f"session {session}"), 5)]
 
 
 def begin(connection: Connection, counts: Sequence[Count], now: Instant) -> int:

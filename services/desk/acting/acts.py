@@ -21,6 +21,7 @@ from services.acting.refused import ActRefused
 from services.acting.statements import Speaker, day_of, takes_reasons
 from services.catalog.words.assignments import ASSIGNED_FOR, OTHER
 from services.catalog.words.names import names_for
+from services.catalog.words.times import day_title
 from services.catalog.words.unit_names import unit_title
 from services.desk.access import Access, Viewer
 from services.desk.acting.fields import Choice, Field, Filled
@@ -125,8 +126,10 @@ def _working_days(situation: Situation) -> Iterator[Choice]:
     zone, calendar = situation.judge.law.zone, situation.judge.law.calendar
     today = zone.day(situation.now)
     for count in range(1, LONGEST_ACKNOWLEDGEMENT + 1):
-        day = date.fromordinal(calendar.add_working_days(today, count)).isoformat()
-        yield Choice(day, Title(zh=f"{day}（{count}个工作日）", en=f"{day} ({count} working day{'s'[: count - 1]})"))
+        day = date.fromordinal(calendar.add_working_days(today, count))
+        named, more = day_title(day), "s"[: count - 1]
+        label = Title(zh=f"{named.zh}（{count}个工作日）", en=f"{named.en} ({count} working day{more})")
+        yield Choice(day.isoformat(), label)
 
 
 # ---- when an act is open ---------------------------------------------------------------------------------

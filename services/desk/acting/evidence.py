@@ -8,6 +8,7 @@ from services.acting.matters import cycle_words
 from services.catalog.words.event_names import EVENT_NAMES
 from services.catalog.words.names import names_for
 from services.catalog.words.source_names import source_title
+from services.catalog.words.times import time_title
 from services.catalog.words.unit_names import unit_title
 from services.desk.acting.record_lines import RecordLine, is_of_the_centre, lines_of_records
 from services.desk.acting.situation import Situation
@@ -15,7 +16,7 @@ from services.domain.intake.facts import Fact, FactType
 from services.domain.plan.plan import Title
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.explanation.phrases import clock, content_of
+from services.explanation.phrases import content_of
 from services.explanation.words import Word, outcome_word
 from services.messaging.records.decisions import About
 from services.messaging.records.ledger import LedgerRecord
@@ -50,9 +51,9 @@ class Evidence(NamedTuple):
     unit: Title
     holder: Title
     verdict: Word
-    due: str
-    """As people read it, 24:00 at the end of a day; empty: there is none."""
-    stop: str
+    due: Title | None
+    """As people read it, 24:00 at the end of a day."""
+    stop: Title | None
     asked: LedgerRecord | None
     """The request that waits for a decision."""
     facts: tuple[FactLine, ...]
@@ -92,8 +93,8 @@ def evidence_of(situation: Situation, text: Callable[[str], str | None] | None, 
     )
 
 
-def _clock(at: Instant | None, situation: Situation) -> str:
-    return "" if at is None else clock(at, situation.judge.law.zone)
+def _clock(at: Instant | None, situation: Situation) -> Title | None:
+    return None if at is None else time_title(at, situation.judge.law.zone)
 
 
 def fact_lines(facts: Sequence[Fact], situation: Situation) -> list[FactLine]:

@@ -1,11 +1,13 @@
 """Records of the ledger about a matter, in words: what was said, decided and done, and by whom."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from services.catalog.words.assignments import assigned_for
 from services.catalog.words.names import NameBook
 from services.catalog.words.refusals import REFUSALS
+from services.catalog.words.times import day_title
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, SupervisionStep, Title
 from services.messaging.records.decisions import About
@@ -105,13 +107,6 @@ def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
         yield _refusal_words(reason)
 
 
-def _until_words(until: str, body: Mapping[str, Any]) -> Title:
-    """A day of a record: by which an assignment is to be answered; until which what is said holds."""
-    if body.get("about") == About.ASSIGNMENT:
-        return Title(zh=f"{until}前回告", en=f"to be answered by {until}")
-    return Title(zh=f"至{until}", en=f"until {until}")
-
-
 def _refusal_words(reason: Mapping[str, Any]) -> Title:
     """Why the gateway refuses an event: in English its own sentence."""
     known = REFUSALS.get(str(reason.get("reason")), Title(zh="其他原因", en=""))
@@ -127,6 +122,17 @@ def _units_named(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
         yield why
     if isinstance(units := body.get("units"), list):
         yield from (unit_title(str(unit), plan) for unit in units)
+
+
+def _until_words(written: str, body: Mapping[str, Any]) -> Title:
+    """A day of a record: by which an assignment is to be answered; until which what is said holds."""
+    try:
+        day = day_title(date.fromisoformat(written))
+    except ValueError:  # of another writer of the ledger
+        day = Title(zh=written, en=written)
+    if body.get("about") == About.ASSIGNMENT:
+        return Title(zh=f"{day.zh}前回告", en=f"to be answered by {day.en}")
+    return Title(zh=f"至{day.zh}", en=f"until {day.en}")
 
 
 def _granted(body: Mapping[str, Any]) -> object:
@@ -151,7 +157,7 @@ _UNITS: Final = {
 _WORDS: Final = {
     Kind.MISSED: Title(zh="超期", en="missed"),
     Kind.MET_LATE: Title(zh="逾期补录", en="met by late entry"),
-    Kind.REVERSED: Title(zh="更正：不再超期", en="no miss any more"),
+    Kind.REVERSED: Title(zh="不再超期", en="no miss any more"),
     Kind.ACKNOWLEDGED: Title(zh="签收", en="acknowledged"),
     Kind.REPLIED: Title(zh="回告", en="replied"),
     Kind.ASKED: Title(zh="申请", en="asked"),

@@ -99,7 +99,7 @@ def new_password(
     assert ask.session is not None
     if new != again:
         return _password_form(ask, _OTHER)
-    known = ask.desk.accounts.is_own_password(ask.known.account, old, ask.address)
+    known = ask.desk.accounts.is_own_password(ask.session, old)
     if known is not True:
         return _password_form(ask, _SLOW if isinstance(known, Wait) else _OLD)
     try:

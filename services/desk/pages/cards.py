@@ -92,8 +92,8 @@ def _row(line: CardLine, of: SaidOf) -> tuple[object, ...]:
         of.node(line.node, line.kpi),
         subject,
         of.unit(line.unit),
-        of.clock(line.due_at),
+        of.sortable(line.due_at),
         of.left(line.due_at),
-        of.clock(line.raised_at),
+        of.sortable(line.raised_at),
         of.source(owner),
     )

@@ -8,6 +8,7 @@ from services.catalog.words.event_names import EVENT_NAMES
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.supervision import STEP_NAMES
+from services.catalog.words.times import day_title, short_day_title
 from services.catalog.words.wording import BY_CALENDAR
 from services.desk.acting.record_lines import what_of
 from services.desk.pages import reading_words as w
@@ -35,7 +36,7 @@ class DayLine(NamedTuple):
     """A day of an account, or several like ones."""
 
     date: str
-    """`2021-10-15`."""
+    """`2021-10-15`, for programs."""
     day: str
     """Its day and weekday; the year where it begins, and on the first line."""
     last: str
@@ -203,13 +204,15 @@ class CaseText:
 
     def _why(self, run: Sequence[AccountedDay], account: Account, names: NameBook) -> str:
         if len(run) == 1:
-            return day_words(run[0], account, self._zone, names, self._of.say)
-        return run_words(run, self._of.say)
+            return self._of.punctuated(day_words(run[0], account, self._zone, names, self._of.say))
+        return self._of.punctuated(run_words(run, self._of.say))
 
     def _day(self, day: int, *, is_first: bool) -> str:
         number, on = weekday(day), date.fromordinal(day)
-        written = on.isoformat() if is_first or (on.month, on.day) == (1, 1) else on.isoformat()[5:]
-        return f"{written} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
+        named = day_title if is_first or (on.month, on.day) == (1, 1) else short_day_title
+        return (
+            f"{self._of.say(named(on))} {self._of.say(Title(zh=f'周{WEEKDAYS[number]}', en=ENGLISH_WEEKDAYS[number]))}"
+        )
 
     # ---- what happened -------------------------------------------------------------------------------
     @property
@@ -227,7 +230,7 @@ class CaseText:
         return EventLine(
             time=of.clock(fact.time),
             name=of.say(Title(zh=EVENT_NAMES[kind], en=english)),
-            content=content_of(fact, self._zone, names, of.say),
+            content=of.punctuated(content_of(fact, self._zone, names, of.say)),
             arrived=of.clock(fact.received) if fact.received - fact.time >= 60 * MINUTE_US else "",
             status="" if entry.status is FactStatus.COUNTS else of.say(STATUS_WORDS[entry.status]),
         )

@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
+from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
-from services.casebook.casebook import CaseFilter, ListedCase
+from services.casebook.casebook import ListedCase
 from services.desk.access import About, Access
 from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked, Desk
@@ -129,8 +130,8 @@ def _row(listed: ListedCase, of: SaidOf) -> tuple[object, ...]:
         of.card(listed.level).word if listed.level else "",
         of.unit(case.unit) if case.unit else "",
         of.unit(case.holder) if case.holder else "",
-        of.clock(case.filed_at),
-        of.clock(case.closed_at),
+        of.sortable(case.filed_at),
+        of.sortable(case.closed_at),
     )
 
 

@@ -4,9 +4,9 @@ from typing import Final
 
 from fastapi import Response
 
-from services.desk.access import Access, may
+from services.desk.access import EVERYONE, Access, may
 from services.desk.asking import Ask
-from services.desk.pages.district import district_page
+from services.desk.pages.district import changes_page, district_page
 from services.desk.routes import LISTED, Pages
 
 PAGES: Final = Pages()
@@ -22,3 +22,9 @@ def home(ask: Ask) -> Response:
 def district(ask: Ask) -> Response:
     """What is the viewer's own, and the district at a glance."""
     return district_page(ask)
+
+
+@PAGES.get("/changes", Access.READ, about=lambda _: EVERYONE)
+def changes(ask: Ask) -> Response:
+    """The promises whose state has changed today."""
+    return changes_page(ask)

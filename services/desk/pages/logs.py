@@ -1,7 +1,7 @@
 """The log: who signed in, who looked at what, who took it away, what was done to accounts."""
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import Response
 
@@ -16,7 +16,7 @@ from services.domain.plan.plan import Title
 from services.domain.results.cards import case_name
 
 PAGES: Final = Pages()
-_PAGE: Final = 100
+_PAGE: Final = 50
 _OF_CASE: Final = re.compile(r"/cases/([A-Za-z0-9_-]+)(?=[/?]|$)")
 _WORDS: Final = {
     "logs": Title(zh="日志", en="Logs"),
@@ -46,9 +46,9 @@ KINDS: Final = {
 
 
 @PAGES.get("/logs", Access.LOGS)
-def logs(ask: Ask, kind: Entry | None = None, before: Place = None) -> Response:
-    """A page of the log, the latest first."""
-    lines = ask.desk.logbook.lines(before, () if kind is None else (kind,), _PAGE + 1)
+def logs(ask: Ask, kind: Literal["", *Entry] = "", before: Place = None) -> Response:  # type: ignore[valid-type]
+    """A page of the log, the latest first. `kind`: of one kind; empty: of all."""
+    lines = ask.desk.logbook.lines(before, (Entry(kind),) if kind else (), _PAGE + 1)
     more = lines[_PAGE - 1].number if len(lines) > _PAGE else None
     days, shown = ask.desk.settings.desk_log_days, [_readable(line) for line in lines[:_PAGE]]
     return ask.page("logs.html", words=_WORDS, kinds=KINDS, kind=kind, lines=shown, more=more, days=days)

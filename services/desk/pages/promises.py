@@ -1,13 +1,15 @@
 """Promises: those of the viewer's own, and each with its figure by unit, its trend and the cases behind it."""
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, Field
 
 from services.catalog.words.promise_text import in_words
 from services.desk.access import EVERYONE, About, Access
 from services.desk.accounts.logbook import Entry
-from services.desk.asking import Ask
+from services.desk.asking import Ask, Asked
+from services.desk.numbers import LARGEST
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, reading_page
 from services.desk.pages.sheet import sheet_answer
@@ -15,8 +17,10 @@ from services.desk.reading.card_lists import CardWish
 from services.desk.reading.figures import PromiseLine
 from services.desk.refusal import NotFound
 from services.desk.routes import LISTED, Pages
+from services.domain.results.published import WORST_FIRST, State
 
 PAGES: Final = Pages()
+_PAGE: Final = 50
 
 
 def _about_promise(request: Request) -> About | None:
@@ -26,19 +30,43 @@ def _about_promise(request: Request) -> About | None:
     return EVERYONE if any(each.is_official and each.id == wanted for each in plan.promises) else None
 
 
+class PromiseQuery(BaseModel):
+    """What is asked for in the address."""
+
+    state: Literal["", *State] = ""  # type: ignore[valid-type]  # the values of the enum
+    after: int = Field(0, ge=0, le=LARGEST)
+    """So many lines come before the page: the list is short."""
+
+
+Asking = Annotated[PromiseQuery, Query()]
+
+
 @PAGES.get("/promises", Access.READ, about=LISTED)
-def promises(ask: Ask) -> Response:
+def promises(ask: Ask, query: Asking) -> Response:
     """The promises of the viewer's own, worst first; for the operations centre those of the district."""
-    answer: Response = reading_page(ask, "promises.html", lines=ask.desk.reading.promises(ask.known))
+    lines, end = _lines(ask, query), query.after + _PAGE
+    answer: Response = reading_page(
+        ask,
+        "promises.html",
+        lines=lines[query.after : end],
+        count=len(lines),
+        next=end if end < len(lines) else None,
+        query=query,
+        states=WORST_FIRST,
+    )
     return answer
 
 
+def _lines(ask: Asked, query: PromiseQuery) -> list[PromiseLine]:
+    return [each for each in ask.desk.reading.promises(ask.known) if query.state in ("", each.state)]
+
+
 @PAGES.get("/promises.xlsx", Access.READ, about=LISTED, note=Entry.EXPORTED)
-def promises_sheet(ask: Ask) -> Response:
-    """The same as a file."""
+def promises_sheet(ask: Ask, query: Asking) -> Response:
+    """The same as a file, all pages."""
     of = SaidOf(ask)
     columns = (w.STATE, w.NUMBER, w.PROMISE, w.UNIT, w.VALUE, w.TARGET, w.CASES_COUNTED, w.LATE_OPEN, w.WINDOW)
-    rows = (_row(line, of) for line in ask.desk.reading.promises(ask.known))
+    rows = (_row(line, of) for line in _lines(ask, query))
     return sheet_answer(w.PROMISES, [each.zh for each in columns], rows)
 
 

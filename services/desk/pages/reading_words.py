@@ -35,6 +35,7 @@ OPEN_CARDS: Final = _t("未解除的红黄牌", "Open cards")
 BY_TIME_LEFT: Final = _t("按剩余时间排列，最急的在前", "By time left, the most urgent first")
 LED_CARDS: Final = _t("本单位牵头承诺的红黄牌", "Cards of the promises that this unit leads")
 ALL_CARDS: Final = _t("全部", "All")
+OWN_PROMISES: Final = _t("本单位的承诺", "Promises of this unit")
 SEE_ALL: Final = _t("查看全部", "See all")
 PROMISES: Final = _t("承诺", "Promises")
 PROMISE: Final = _t("承诺", "Promise")
@@ -72,8 +73,11 @@ FIRST_PAGE: Final = _t("回到第一页", "Back to the first page")
 EXPORT: Final = _t("导出Excel", "Export to Excel")
 NOTHING_FOUND: Final = _t("没有符合条件的记录", "Nothing fits")
 BEHIND: Final = _t("数字背后的办件", "The cases behind the number")
-BEHIND_HINT: Final = _t("超期、逾期补录和更正，最近判定的在前", "Misses, late entries and reversals, the latest first")
-NO_BEHIND: Final = _t("没有超期、逾期补录或更正的办件", "No case was missed, met by late entry, or reversed")
+BEHIND_HINT: Final = _t(
+    "超期、逾期补录，以及曾超期、现不再超期的办件，最近判定的在前",
+    "Misses, late entries, and what was a miss and is none any more, the latest first",
+)
+NO_BEHIND: Final = _t("没有超期或逾期补录的办件", "No case was missed, or met by late entry")
 BY_UNIT: Final = _t("各单位", "By unit")
 MEANING: Final = _t("含义", "What it means")
 CLAUSE: Final = _t("方案条款", "Clause of the plan")
@@ -85,7 +89,8 @@ VERDICT: Final = _t("判定", "Verdict")
 VERDICTS: Final[Mapping[str, Title]] = {
     "missed": _t("超期", "missed"),
     "met_by_late_entry": _t("逾期补录后按期，待确认", "met by late entry, not confirmed"),
-    "reversed": _t("已更正，不再超期", "reversed, no miss any more"),
+    "reversed": _t("不再超期", "no miss any more"),
+    "excused": _t("理由成立，不计入", "reason accepted, left out of the figure"),
 }
 CASES: Final = _t("办件查询", "Cases")
 SEARCH_HINT: Final = _t("编号可只写开头", "The beginning of the number is enough")
@@ -190,6 +195,7 @@ NOTICE: Final = _t("通知", "Notice")
 NO_NOTICES: Final = _t("没有通知", "There is no notice")
 SENT: Final = _t("发出时间", "Sent")
 FILTERS_CASES: Final = _t("按条件查询办件", "Find cases")
+FILTERS_PROMISES: Final = _t("按状态查看承诺", "Choose promises")
 FILTERS_CARDS: Final = _t("按条件查看红黄牌", "Choose cards")
 WRONG_DAY: Final = _t("日期有误，请写成2021-10-15", "The day is wrong: write it as 2021-10-15")
 EARLIER: Final = _t("更早", "Earlier")
@@ -197,7 +203,7 @@ EARLIER: Final = _t("更早", "Earlier")
 KINDS: Final[Mapping[Kind, Title]] = {
     Kind.MISSED: _t("超期", "missed"),
     Kind.MET_LATE: _t("逾期补录", "met by late entry"),
-    Kind.REVERSED: _t("更正，不再超期", "no miss any more"),
+    Kind.REVERSED: _t("不再超期", "no miss any more"),
     Kind.ACKNOWLEDGED: _t("签收", "acknowledged"),
     Kind.REPLIED: _t("回告", "replied"),
     Kind.ASKED: _t("申请", "asked"),

@@ -1,7 +1,7 @@
 """What the reading pages say of a line: names in the place of codes, times as people read them, in one language."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
@@ -11,12 +11,13 @@ from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.source_names import source_title
 from services.catalog.words.supervision import ORDER_STATES
+from services.catalog.words.times import day_title, time_title
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import SIGNS, state_name, unit_of_measure, window_names
 from services.desk.acting.assigned import AssignmentState
 from services.desk.asking import Asked
 from services.desk.pages import reading_words
-from services.desk.pages.sparkline import day_text, sparkline
+from services.desk.pages.sparkline import sparkline
 from services.desk.reading.case_seen import token_of
 from services.desk.reading.figures import PromiseLine
 from services.domain.plan.plan import Plan, Promise, Title
@@ -63,6 +64,10 @@ class SaidOf:
     def say(self, title: Title) -> str:
         """A title in the language of the page."""
         return title.en if self._english else title.zh
+
+    def punctuated(self, text: str) -> str:
+        """A text of several parts, between which explanations put a Chinese mark."""
+        return text.replace("；", "; ") if self._english else text
 
     # ---- promises ------------------------------------------------------------------------------------
     def promise(self, kpi: str) -> str:
@@ -117,7 +122,7 @@ class SaidOf:
         if len(known) < 2:
             return ""
         values = [self._figure(day.value or 0.0, line.promise) for day in (known[0], known[-1])]
-        days = [day_text(day.day) for day in (known[0], known[-1])]
+        days = [self.day(date.fromordinal(day.day)) for day in (known[0], known[-1])]
         target = self.target(line)
         if self._english:
             return f"Trend of {len(known)} days: {values[0]} on {days[0]}, {values[1]} on {days[1]}; target {target}"
@@ -195,7 +200,16 @@ class SaidOf:
         """A time in the plan's zone; the end of a day is its 24:00. `at`: an instant, or RFC 3339."""
         if not at:
             return NOTHING
-        return clock(instant_of(datetime.fromisoformat(at)) if isinstance(at, str) else at, self._zone)
+        instant = instant_of(datetime.fromisoformat(at)) if isinstance(at, str) else at
+        return self.say(time_title(instant, self._zone))
+
+    def sortable(self, at: Instant | None) -> str:
+        """A time in a file, which sorts as a text does: `2021-10-08 14:05`."""
+        return "" if at is None else clock(at, self._zone)
+
+    def day(self, day: date) -> str:
+        """A day."""
+        return self.say(day_title(day))
 
     def left(self, due: Instant | None) -> str:
         """How much time is left, or by how much it is over: calendar time, in days and hours."""

@@ -1,7 +1,6 @@
 """A trend as a small inline SVG, with its text alternative. No style attribute: the policy of the page forbids it."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -43,8 +42,3 @@ def _scaled(value: float, begin: float, end: float, size: int) -> float:
     """Where a value lies between two others, within the margins of a side."""
     share = (value - begin) / (end - begin) if end != begin else 0.5
     return round(_MARGIN + share * (size - 2 * _MARGIN), 1)
-
-
-def day_text(day: int) -> str:
-    """`2021-10-15`."""
-    return date.fromordinal(day).isoformat()

@@ -2,9 +2,12 @@
 
 import threading
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from kafka.errors import KafkaError
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 
 from services.casebook.casebook import Casebook
@@ -16,9 +19,13 @@ from services.desk.reading.supervision import Supervision
 from services.ledger.index import LedgerIndex
 from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
 from services.messaging.topics import topic_ids
+from services.metric_names import desk_metrics as metrics
+from services.metric_names.families import counter, gauge
 from services.runtime.clock import Clock
 from services.runtime.database import open_engine
 from services.runtime.settings import Settings
+
+_SECOND_US: Final = 1_000_000
 
 
 class Questions(NamedTuple):
@@ -39,6 +46,26 @@ def reading_engine(settings: Settings, *, writes: bool) -> Engine:
     return open_engine(str(settings.desk_index), writes=writes)
 
 
+class IndexMetrics(Collector):
+    """How far the index is."""
+
+    def __init__(self, keeper: Keeper, index: ReadingIndex, now: Callable[[], float] = time.time) -> None:
+        """`now`: the real time, in seconds since 1970."""
+        self._keeper = keeper
+        self._index = index
+        self._now = now
+        self._begun = now()
+
+    def collect(self) -> Iterable[Family]:
+        """What a scrape gets."""
+        keeper, unreadable = self._keeper, dict(self._index.unreadable)
+        since = keeper.complete_at / _SECOND_US if keeper.ready else self._begun
+        yield gauge(metrics.INDEX_AGE, {(): max(0.0, self._now() - since)})
+        yield gauge(metrics.INDEX_LAG, {(topic,): count for topic, count in keeper.reader.lag.items()})
+        yield gauge(metrics.INDEX_READY, {(): int(keeper.ready)})
+        yield counter(metrics.INDEX_UNREADABLE, {(topic,): unreadable.get(topic, 0) for topic in TOPICS})
+
+
 class KeptReading:
     """Keeps the index: one thread, from `start` until `end`."""
 
@@ -53,13 +80,9 @@ class KeptReading:
         positions = self._index.open(time.time_ns() // 1_000, ids)
         self._reader = TopicReader(settings.bootstrap, TOPICS, start=positions)
         self.keeper = Keeper(self._index, self._reader, "desk")
+        self.metrics = IndexMetrics(self.keeper, self._index)
         self._ending = threading.Event()
         self.thread = threading.Thread(target=self.keeper.run, args=(self._ending,), name="reading", daemon=True)
-
-    @property
-    def unreadable(self) -> dict[str, int]:
-        """Topic → records that were not what it holds, since the start."""
-        return dict(self._index.unreadable)
 
     def start(self) -> None:
         """Begin to follow the topics."""

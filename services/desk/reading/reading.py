@@ -16,23 +16,29 @@ from typing import Final, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
-from services.casebook.casebook import Casebook, CaseFilter, CasePage
+from services.casebook.casebook import Casebook, CasePage
+from services.casebook.database import CasebookUnavailable
 from services.desk.access import About, Access, Viewer, may
 from services.desk.reading import card_lists, figures, schema
 from services.desk.reading.card_lists import CardLine, CardWish, Page, VerdictLine
 from services.desk.reading.case_seen import CaseSeen, Sight, led_part, sight_of
 from services.desk.reading.figures import District, PromiseLine
 from services.desk.reading.scope import Scope, scope_of, whose
+from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import Plan, Source
 from services.domain.plan.statutory_time import Law
 from services.domain.results.cards import case_name
 from services.domain.results.published import Level
+from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.silent_sources import silent_sources
 from services.domain.time.zone import Instant
 from services.runtime.database import said
 
 Answer = TypeVar("Answer")
+EXCUSED: Final = "excused"
+"""The verdict on a case whose reason for the miss was accepted: it is left out of the figure."""
 _FRESH_SECONDS: Final = 1.0
 """For how long the figures of the district, which are the same for everybody, are not asked again."""
 
@@ -124,9 +130,30 @@ class Reading:
             return card_lists.counted(connection, self.scope(viewer), unit)
 
     def behind(self, viewer: Viewer, kpi: str, after: str = "") -> Page[VerdictLine]:
-        """The cases behind the number of a promise. Raises ReadingUnavailable, BadCursor."""
+        """The cases behind the number of a promise; of one that is no miss any more because its reason was accepted the
+        verdict is EXCUSED. Raises ReadingUnavailable, BadCursor."""
         with self._asking() as connection:
-            return card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after)
+            page = card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after)
+        excused = self._excused([line for line in page.lines if line.verdict == "reversed"])
+        return page._replace(
+            lines=tuple(line._replace(verdict=EXCUSED) if line in excused else line for line in page.lines)
+        )
+
+    def _excused(self, lines: Sequence[VerdictLine]) -> frozenset[VerdictLine]:
+        """Those whose reason was accepted. The record of a verdict does not say it, so the cases are judged; where the
+        casebook is away none is found."""
+        try:
+            facts = self._casebook.facts({line.case_key for line in lines}) if lines else {}
+        except CasebookUnavailable:
+            return frozenset()
+        judge, now = SafeJudge(self._casebook.judge), self._now() - 1
+        justified = {
+            (key, each.kpi, each.cycle)
+            for key, of_case in facts.items()
+            for each in judge.judge(of_case, now).judgements
+            if each.outcome is Outcome.JUSTIFIED
+        }
+        return frozenset(line for line in lines if (line.case_key, line.kpi, line.cycle) in justified)
 
     def cards(self, names: Sequence[str]) -> dict[str, CardLine]:
         """Cards by the keys of their records, for who may see what they belong to; a retracted one is missing. Raises
@@ -165,8 +192,10 @@ class Reading:
         account = next(iter(self._casebook.case(case_name(case_key), as_of=as_of)), None)
         if account is None:
             return None
+        if last_day is not None or is_led:
+            account = account._replace(refused=())  # nothing says when they came
         if is_led and account.explanation is not None:
-            account = account._replace(explanation=led_part(account.explanation, scope.leads), refused=())
+            account = account._replace(explanation=led_part(account.explanation, scope.leads))
         return CaseSeen(case_key, account, as_of, last_day, is_led)
 
     def is_closed(self, viewer: Viewer, case_key: str, unit: str) -> bool:

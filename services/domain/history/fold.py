@@ -123,6 +123,10 @@ class Fold:
     def _apply(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         if case.applied is None:
             case.applied = fact
+            if case.accepted is not None:
+                case.only_simple_facts = False  # a start that was known has moved to later
+        else:
+            case.only_simple_facts = False  # what arrived first need not be the first
         _describe(case, fact)
         if self._first_value_names:
             self._note_first_values(fact, unsettled)
@@ -424,6 +428,8 @@ def _describe(case: Case, fact: Fact) -> None:
     data = fact.data
     first = fact is case.accepted or (case.accepted is None and not case.service_item)
     if first:
+        if case.service_item and any(data.get(name, getattr(case, name)) != getattr(case, name) for name in _DESCRIBED):
+            case.only_simple_facts = False  # it may have been another promise's until now, or had another limit
         case.service_item = data.get("service_item", case.service_item)
         case.unit = data.get("unit", case.unit)
         applicant = data.get("applicant")
@@ -495,6 +501,7 @@ _PLAIN: Final = frozenset(
         FactType.CASE_RATED,
     )
 )
+_DESCRIBED: Final = ("service_item", "unit", "applicant", "parent", "due_at", "committed_limit", "statutory_limit")
 _UNKNOWN_ITEM: Final = ServiceItem(code="", title=Title(zh="", en=""))
 """In the place of a service item that the plan does not know."""
 _IN_MINUTES = (LimitUnit.MINUTES, LimitUnit.WORKING_MINUTES)

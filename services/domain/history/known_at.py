@@ -73,12 +73,17 @@ class Step(NamedTuple):
         return [fact for fact in self.facts if fact.time <= self.until]
 
 
-def steps(facts: Sequence[Fact], end: Instant | None = None, breaks: Sequence[Instant] = ()) -> Iterator[Step]:
+def steps(
+    facts: Sequence[Fact], end: Instant | None = None, breaks: Sequence[Instant] = (), since: Instant = 0
+) -> Iterator[Step]:
     """One step per arrival, oldest first. The last one lasts until `end`; without `end` it is left out. At each of
-    `breaks` a step is divided: from then on other rules hold, and what was before is judged by those of its day."""
+    `breaks` a step is divided: from then on other rules hold, and what was before is judged by those of its day.
+    `since`: what an arrival before it ended is left out."""
     arrivals = sorted({fact.received for fact in facts})
     followings = arrivals[1:] if end is None else [*arrivals[1:], end + 1]
     for arrival, following in zip(arrivals, followings, strict=False):
+        if following < since:
+            continue
         arrived = [fact for fact in facts if fact.received <= arrival]
         begin = arrival
         for at in breaks:

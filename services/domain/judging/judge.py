@@ -19,6 +19,7 @@ from services.domain.history.registers import entry_of, fulfilments_of, reports_
 from services.domain.intake.facts import CASE_TYPES, Fact, FactType
 from services.domain.judging.all_kinds import judge_of
 from services.domain.judging.data_quality import Signals
+from services.domain.judging.doubts import IN_TIME, Doubts, doubts_of
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.kind import AnyKind
 from services.domain.judging.late_entry import Identity, Missed, apply_late_entry, note_miss, note_unclassified
@@ -254,7 +255,7 @@ class Judge:
         screening = _screen(found, cases, now)
         suspicious = screening.suspicious or self._index.leaves_out(cases)
         if len(facts) > 1 and (suspicious or self._unclassified.classified_later(cases, facts)):
-            missed, awaited = self.before(facts, cases)
+            missed, awaited = self.before(facts, cases, self._doubts(found, cases, facts, now))
             missed = self._unclassified.settled(missed, found)
             for identity, waiting in self.undecided(missed, cases, facts, now).items():
                 missed[identity] = missed[identity]._replace(ended_by=max(fact.received for fact in waiting))
@@ -266,9 +267,24 @@ class Judge:
             return Opinion(judgements, screening.next_at, turned, False)
         return Opinion(found, screening.next_at, (), screening.nothing_to_publish)
 
-    def before(self, facts: Sequence[Fact], cases: Sequence[Case]) -> tuple[Missed, dict[Identity, Instant]]:
+    def _doubts(
+        self, found: Sequence[Judgement], cases: Sequence[Case], facts: Sequence[Fact], now: Instant
+    ) -> Doubts | None:
+        """The promises that a plain case may have missed; None where any may have been missed at any arrival."""
+        case = cases[-1]
+        is_plain = len(cases) == 1 and case.only_simple_facts and not self._index.leaves_out(cases)
+        if not is_plain or not self._unclassified.is_classified(case):
+            return None
+        return None if self._unclassified.classified_later(cases, facts) else doubts_of(found, case, now)
+
+    def before(
+        self, facts: Sequence[Fact], cases: Sequence[Case], doubts: Doubts | None = None
+    ) -> tuple[Missed, dict[Identity, Instant]]:
         """Step through the arrivals: what was missed by what was known then, and when last; and what was awaited, until
-        just before something arrived. `cases`: by all of the facts; what is confirmed in them was never in doubt."""
+        just before something arrived. `cases`: by all of the facts; what is confirmed in them was never in doubt.
+        `doubts`: which steps and promises can have a miss, where not every one can."""
+        if doubts is not None:
+            return self._before_in_doubt(facts, doubts)
         confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
@@ -284,6 +300,22 @@ class Judge:
                     awaited[judgement.kpi, judgement.cycle] = step.until
             for judgement in self._unclassified.missed(cycles, step.until):
                 note_unclassified(missed, judgement, step)
+        return missed, awaited
+
+    def _before_in_doubt(self, facts: Sequence[Fact], doubts: Doubts) -> tuple[Missed, dict[Identity, Instant]]:
+        """The same, of a case that had one cycle and all its fields at each arrival, and without decisions."""
+        missed: Missed = {}
+        awaited: dict[Identity, Instant] = {}
+        kinds = [kind for kpi in doubts.kpis for kind in self._index.by_key.get(kpi, ())]
+        for step in steps(facts, breaks=self.version_changes, since=doubts.since):
+            known: list[Judgement] = []
+            for case in self.cases(step.known()):
+                for kind in kinds:
+                    kind.judge(case, step.until, known)
+            for judgement in known:
+                note_miss(missed, judgement, step)
+                if judgement.outcome is Outcome.AWAITING:
+                    awaited[judgement.kpi, judgement.cycle] = step.until
         return missed, awaited
 
     def undecided(
@@ -352,14 +384,13 @@ def _screen(found: Sequence[Judgement], cases: Sequence[Case], now: Instant) -> 
         if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
             nothing_to_publish = False
             due = judgement.due
-            if judgement.outcome in _IN_TIME and (due is None or arrived > due):
+            if judgement.outcome in IN_TIME and (due is None or arrived > due):
                 suspicious = True
     if nothing_to_publish and cases[-1].timed_nodes:
         nothing_to_publish = not _nodes_were_near(found, arrived, now)
     return _Screening(next_at, nothing_to_publish, suspicious)
 
 
-_IN_TIME = (Outcome.MET, Outcome.WITHDRAWN)
 _CORRECTION = int(FactType.CORRECTION)
 
 

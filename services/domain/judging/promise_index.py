@@ -22,6 +22,10 @@ class PromiseIndex:
         self.of_duties = cast(list[DutyKind], _about(every, "duty"))
         self.of_figures = cast(list[FigureKind], _about(every, "figure"))
         self.of_cases = of_cases = [cast(CaseKind, kind) for kind in every if isinstance(kind.promise, CasePromise)]
+        self.by_key: dict[str, list[CaseKind]] = {}
+        """Key of a promise about cases → its versions, by date."""
+        for kind in of_cases:
+            self.by_key.setdefault(kind.promise.key, []).append(kind)
         self.of_any_item = [kind for kind in of_cases if "service_item" not in kind.promise.select]
         self.by_item = _by_item(of_cases, plan.service_items)
         self._exceptions = _exceptions(of_cases)

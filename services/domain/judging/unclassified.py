@@ -93,6 +93,11 @@ class Unclassified:
             yield _said(as_if, NOW, ())
 
     # ---- late classification -------------------------------------------------------------------------
+    def is_classified(self, case: Case) -> bool:
+        """Whether each promise about its service item is known to select it or not."""
+        groups = self._alternatives.get(case.service_item, ())
+        return all(each.accepts(case) is not None for group in groups for each in group)
+
     def classified_later(self, cases: Sequence[Case], facts: Sequence[Fact]) -> bool:
         """Whether a field by which promises select was reported later than the first fact."""
         fields = self._fields.get(cases[-1].service_item)
