@@ -147,7 +147,7 @@ mutants: setup build/mutants/installed ## change MUTANTS places (120) of time, k
 .PHONY: generate
 generate: setup ## write again all that is generated (rules, routes, dashboards, docs); what changed shows in git diff
 	$(BIN)/python -m services.alert_rules deploy
-	$(BIN)/python -m services.handbook docs
+	$(BIN)/python -m services.handbook docs --runbooks deploy/runbooks
 	$(BIN)/python -m dashboards.write
 
 UV := build/lock/bin/uv

@@ -3,13 +3,26 @@
 from dashboards import tables
 from dashboards.frame import assemble, choice
 from dashboards.page import Json, Name, Page
-from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat
-from dashboards.queries import named, official, others, shares
+from dashboards.panels import (
+    MEASURED,
+    Column,
+    Figure,
+    Frame,
+    Order,
+    Panel,
+    Place,
+    Sizes,
+    Together,
+    graph,
+    query_table,
+    stat,
+)
+from dashboards.queries import PROMISE, described, measured, named, official, read
 from dashboards.states import COLOURS, window_names
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
-from services.metric_names.recording_rules import CLOCK, UNIT_RANK, UNIT_VALUE
+from services.metric_names.recording_rules import CLOCK, UNIT_RANK, UNIT_SHOWN
 
 _DUE = f'{metrics.PROMISE_DUE.name}{{variant="official"}}'
 _DAY_SECONDS = 86_400
@@ -23,84 +36,75 @@ def deadlines(page: Page) -> Json:
     which = choice("kpi", page.say("承诺", "Promise"), series, "kpi", title)
     owed = [_duties(page)] if any(one.about == "duty" for one in page.plan.promises) else []
     panels = [_dated(page), _burn_up(page), *owed, _calendar(page)]
-    return assemble(page, Name.DEADLINES, page.say("6 时限与进度", "6 Deadlines and burn-up"), [which], panels)
+    return assemble(page, Name.DEADLINES, page.say("7 时限与进度", "7 Deadlines and burn-up"), [which], panels)
 
 
 def _left(due: str) -> str:
-    """Days on the plan's clock."""
-    return f"({due} - scalar({CLOCK})) / {_DAY_SECONDS}"
+    """Whole days on the plan's clock."""
+    return f"floor(({due} - scalar({CLOCK})) / {_DAY_SECONDS})"
 
 
 def _dated(page: Page) -> Panel:
-    title = page.label("title")
     due = f"max by (kpi) ({_DUE})"
-    dated = f'{UNIT_RANK}{{unit="ALL"}} and on (kpi) {_DUE}'
-    value = f'max by (kpi) ({UNIT_VALUE}{{unit="ALL"}} and on (kpi) {_DUE})'
-    objective = f"{official(metrics.OBJECTIVE, tables.DISTRICT)} and on (kpi) {_DUE}"
-    left = page.say("剩余天数", "Days left")
+    dated = f'max by (kpi, window) ({UNIT_RANK}{{unit="ALL"}} and on (kpi) {_DUE})'
+    left, objective = page.say("剩余天数", "Days left"), page.label("objective_text")
     columns = [
         Column(
             page.say("状态", "State"),
-            tables.chosen_with(dated, (title, page.label("objective_text"))),
+            described(page, dated, objective),
             shown="state",
             links=tables.promise_link(page),
         ),
-        Column(page.say("编号", "KPI"), label="kpi", links=tables.promise_link(page), width=90),
-        Column(page.say("承诺", "Promise"), label=title, shown="text"),
+        Column(left, _left(due), width=90),
+        Column(page.say("已完成", "Done"), f'max by (kpi) ({UNIT_SHOWN}{{unit="ALL"}})', shown="number"),
+        Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
+        Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=tables.promise_link(page)),
+        Column(page.say("目标", "Target"), label=objective, shown="text"),
         Column(page.say("期限", "Due"), f"{due} * 1000", shown="moment"),
-        Column(left, _left(due), shown="number"),
-        *_figures(page, page.say("已完成", "Done"), value),
-        *_figures(page, page.say("目标", "Target"), objective),
-        Column(page.say("目标原文", "In words"), label=page.label("objective_text"), shown="text"),
-        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
+        Column("kpi", label="kpi", unseen=True),
+        Column("window", label="window", unseen=True, mapping=window_names(page)),
     ]
     about = page.say(
-        "天数按计划时钟计；期限为当日24:00。按近30天进度预计不能按期完成的为“有风险”，能按期完成的为“推进中（未到期）”。",
-        "Days on the plan's clock; due at 24:00 of the day. “At risk”: the pace of the last 30 days does not reach it; "
-        "else the promise is in progress.",
+        "按近30天进度预计不能按期完成的为“有风险”，能按期完成的为推进中。口径：剩余天数为期限当日24:00减去计划时钟，向下取整。",
+        "“At risk”: the pace of the last 30 days does not reach it; else the promise is in progress. Computed: "
+        "days left "
+        "are from the plan's clock to 24:00 of the day it is due, whole days.",
     )
     frame = Frame(page.say("有期限的承诺（由近到远）", "Dated promises, the nearest first"), Place(24, 10), about)
-    return query_table(page, frame, "kpi", columns, sort=left)
-
-
-def _figures(page: Page, title: str, expr: str) -> list[Column]:
-    """In per cent and in numbers, as far as the plan has dated promises of either."""
-    found = [
-        Column(title, others(expr), shown="number") if False in _in_shares(page) else None,
-        Column(f"{title} %", shares(expr), shown="percent") if True in _in_shares(page) else None,
-    ]
-    return [column for column in found if column]
-
-
-def _in_shares(page: Page) -> set[bool]:
-    """Whether the plan's dated promises are counted in shares, or otherwise, or some so and some so."""
-    return {one.figure_unit == "share" for one in page.plan.promises if one.target_date and one.is_official}
+    return query_table(page, frame, "kpi", columns, Order(left), f"max by (kpi) ({dated})")
 
 
 def _burn_up(page: Page) -> Panel:
-    def line(zh: str, en: str, expr: str, colour: str, dashed: bool = False) -> list[Figure]:
-        title, kinds = page.say(zh, en), _in_shares(page)
-        found = [
-            Figure(title, shares(expr), "percent", colour, dashed=dashed) if True in kinds else None,
-            Figure(title, others(expr), "number", colour, dashed=dashed) if False in kinds else None,
-        ]
-        return [figure for figure in found if figure]
-
-    value = f'max by (kpi) ({UNIT_VALUE}{{unit="ALL",kpi="$kpi"}})'
     foretold = [metric for metric in metrics.ALL if metric.name.startswith(_FORECAST)]
-    objective = f'{official(metrics.OBJECTIVE, tables.DISTRICT)} and on (kpi) {metrics.PROMISE_INFO.name}{{kpi="$kpi"}}'
-    figures = [
-        *line("已完成", "done", value, COLOURS[State.UNTARGETED]),
-        *line("目标", "target", objective, "text", dashed=True),
-        *(
-            figure
-            for metric in foretold
-            for figure in line(
-                *_FORESEEN[metric.name.removeprefix(_FORECAST)], _of(metric), COLOURS[State.PROVISIONAL], dashed=True
-            )
+    here = f'{official(metrics.OBJECTIVE, tables.DISTRICT)} and on (kpi) {metrics.PROMISE_INFO.name}{{kpi="$kpi"}}'
+    lines = Together(
+        (
+            Figure(
+                page.say("已完成", "done"),
+                f'max by (kpi) ({UNIT_SHOWN}{{unit="ALL",kpi="$kpi"}})',
+                "number",
+                COLOURS[State.UNTARGETED],
+            ),
+            Figure(page.say("目标", "target"), read(f"({here})"), colour="text", dashed=True),
+            *(
+                Figure(
+                    page.say(*_FORESEEN[metric.name.removeprefix(_FORECAST)]),
+                    read(_of(metric)),
+                    colour=COLOURS[State.PROVISIONAL],
+                    dashed=True,
+                )
+                for metric in foretold
+            ),
         ),
-    ]
-    return graph(page, Frame(page.say("${kpi:text} 进度", "Burn-up of ${kpi:text}"), Place(24, 10)), figures)
+        measured(page, ',kpi="$kpi"'),
+    )
+    about = page.say(
+        "完成了多少，照现有进度到期时会是多少。口径：预测按近30天的进度外推到期限当日，附95%区间。",
+        "How much is done, and what it will be at its date. Computed: the pace of the last 30 days, continued "
+        "until the "
+        "day it is due, with its 95 % interval.",
+    )
+    return graph(page, Frame(page.say("${kpi:text} 进度", "Burn-up of ${kpi:text}"), Place(24, 10), about), [lines])
 
 
 def _of(metric: Metric) -> str:
@@ -119,18 +123,25 @@ _FORESEEN = {
 
 def _duties(page: Page) -> Panel:
     owing = f"max by (kpi, unit, window) ({UNIT_RANK}{{unit{tables.ANY_UNIT}}} and on (kpi) {_DUTY})"
-    frame = Frame(page.say("报送任务：各单位（由差到好）", "Duties: units, the worst first"), Place(14, 12))
+    about = page.say(
+        "各单位是否按期报送。口径：该单位应报送的各期中，按期报送的是否达到目标。",
+        "Whether each unit reports in time. Computed: whether as many of its periods were reported in time as "
+        "promised.",
+    )
+    frame = Frame(page.say("报送任务：各单位（由差到好）", "Duties: units, the worst first"), Place(14, 12), about)
     return tables.standings(page, frame, owing)
 
 
 def _calendar(page: Page) -> Panel:
+    end = f"min({metrics.CALENDAR_END.name})"
     figures = [
-        Figure(
-            page.say("已公布的工作日历至", "published working days until"),
-            f"min({metrics.CALENDAR_END.name}) * 1000",
-            "moment",
-        ),
-        Figure(page.say("剩余天数", "days left"), _left(f"min({metrics.CALENDAR_END.name})")),
+        Figure(page.say("已公布至", "published until"), f"{end} * 1000", "moment"),
+        Figure(page.say("剩余天数", "days left"), _left(end)),
     ]
-    about = page.say("其后的期限均为暂定。", "Deadlines after that are provisional.")
-    return stat(page, Frame(page.say("工作日历", "Calendar"), Place(10, 12), about), figures)
+    about = page.say(
+        "工作日历已公布到哪一天，其后的期限均为暂定。口径：节假日安排通知所覆盖的最后一天；剩余天数按计划时钟，向下取整。",
+        "Until when the working days are published; deadlines after that are provisional. Computed: the last day "
+        "that a "
+        "notice covers; days left by the plan's clock, whole days.",
+    )
+    return stat(page, Frame(page.say("工作日历", "Calendar"), Place(10, 12), about), figures, Sizes(18, 32))

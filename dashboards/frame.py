@@ -23,12 +23,18 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.codes import SHOWN, by_name, window_titles
 from dashboards.page import GENERATED_TAG, TAG, Json, Language, Name, Page, uid
 from dashboards.panels import DATASOURCE, Panel
-from dashboards.time_axis import marks, time_axis
+from dashboards.time_axis import header, marks
 from services.metric_names import metrics
 
 Variable = Builder[VariableModel]
 
 WHOLE_DISTRICT = "ALL"
+_REFRESH = "30s"
+"""At most as often as Prometheus evaluates its rules."""
+_NEVER = "1d"
+"""For days past, which do not change. An address cannot say “off” to Grafana."""
+_HISTORY = "history"
+"""Uid of the data source of backfilled days (deploy/grafana/provisioning/datasources)."""
 
 
 def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], panels: Sequence[Panel]) -> Json:
@@ -40,16 +46,17 @@ def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], 
         .description(page.name(page.plan.head.title))
         .timezone(page.plan.head.timezone)
         .readonly()
-        .refresh("10s")
+        .refresh(_REFRESH)
         .time("now-6h", "now")
-        .timepicker(TimePicker().refresh_intervals(["5s", "10s", "30s", "1m", "5m"]))
+        .timepicker(TimePicker().refresh_intervals([_REFRESH, "1m", "5m", _NEVER]))
         .with_variable(_datasource(page))
     )
     for variable in variables:
         made = made.with_variable(variable)
-    for panel in (time_axis(page), *panels):
+    for panel in (*header(page, with_system=name is Name.OVERVIEW), *panels):
         made = made.with_panel(panel)
-    made = made.link(_others(page)).link(_other_language(page, name))
+    chosen = [variable.build().name for variable in variables]
+    made = made.link(_others(page)).link(_other_language(page, name)).link(_history(page, name, chosen))
     written: Json = json.loads(json.dumps(made.build(), cls=JSONEncoder))
     panels_with_ids = [{"id": number, **panel} for number, panel in enumerate(written["panels"], start=1)]
     return written | {"panels": panels_with_ids, "annotations": {"list": [marks(page)]}}
@@ -60,18 +67,31 @@ def _language_tag(language: Language) -> str:
 
 
 def _datasource(page: Page) -> Variable:
-    return DatasourceVariable("datasource").label(page.say("数据源", "Data source")).type("prometheus")
+    # without a current value Grafana takes the first by name; with this one its own default, which is the live one
+    live = VariableOption(text="default", value="default")
+    about = page.say("default：实时数据（Grafana的默认数据源）", "default: live (Grafana's default data source)")
+    named = DatasourceVariable("datasource").label(page.say("数据源", "Data source")).description(about)
+    return named.type("prometheus").current(live)
 
 
 def _others(page: Page) -> DashboardLink:
     link = DashboardLink(page.say("全部看板", "All dashboards")).type(DashboardLinkType.DASHBOARDS)
-    return link.tags([_language_tag(page.language)]).as_dropdown(True).keep_time(True).icon("dashboard")
+    return link.tags([_language_tag(page.language)]).as_dropdown(True).keep_time(True).include_vars(True)
 
 
 def _other_language(page: Page, name: Name) -> DashboardLink:
     other = Language.EN if page.language is Language.ZH else Language.ZH
     link = DashboardLink("English" if other is Language.EN else "中文").type(DashboardLinkType.LINK)
     return link.url(f"/d/{uid(name, other)}").icon("external link").keep_time(True).include_vars(True)
+
+
+def _history(page: Page, name: Name, chosen: Sequence[str]) -> DashboardLink:
+    """The same page about the days that were backfilled, which is not asked again and again."""
+    link = (
+        DashboardLink(page.say("历史数据", "Days past")).type(DashboardLinkType.LINK).icon("clock-nine").keep_time(True)
+    )
+    given = "".join(f"&${{{variable}:queryparam}}" for variable in chosen)
+    return link.url(f"/d/{page.uid(name)}?var-datasource={_HISTORY}&refresh={_NEVER}{given}")
 
 
 def choice(name: str, label: str, series: str, value: str, text: str, *, first: str = "") -> Variable:
@@ -114,9 +134,12 @@ def units(page: Page, counted: str, *, whole: bool) -> Variable:
     known = f'{metrics.UNIT_INFO.name}{{unit!="{"" if whole else WHOLE_DISTRICT}"}}'
     whose = counted if whole else f'{counted} unless on (unit) {metrics.UNIT_INFO.name}{{unit="{WHOLE_DISTRICT}"}}'
     # an open plan admits units that it does not know
-    series = f"max by (unit, {title}) ({known}) and on (unit) {counted} or on (unit) max by (unit) ({whose})"
-    first = WHOLE_DISTRICT if whole else ""
-    return choice("unit", page.say("单位", "Unit"), series, "unit", title, first=first)
+    by_title = f'label_join({known} and on (unit) {counted}, "{SHOWN}", "", "{title}")'
+    by_code = f'label_join({whose}, "{SHOWN}", "", "unit")'
+    series = f"max by (unit, {SHOWN}) ({by_title}) or on (unit) max by (unit, {SHOWN}) ({by_code})"
+    found = _shown("unit", page.say("单位", "Unit"), series, "unit")
+    whole_district = VariableOption(text=page.say("全区", "Whole district"), value=WHOLE_DISTRICT)
+    return found.current(whole_district) if whole else found
 
 
 def _labels(name: str, label: str, series: str, of: str) -> QueryVariable:

@@ -19,7 +19,14 @@ def measure(page: Page) -> Json:
     panels = [
         tables.promises(
             page,
-            Frame(page.say("指标（任务）$measure 的承诺", "Promises of measure $measure"), Place(24, 9)),
+            Frame(
+                page.say("指标（任务）$measure 的承诺", "Promises of measure $measure"),
+                Place(24, 9),
+                page.say(
+                    "该指标（任务）下的承诺在全区的数值。口径：每项承诺按其条款计算，见下表。",
+                    "The figures of its promises in the district. Computed: by the formula of each promise, see below.",
+                ),
+            ),
             tables.DISTRICT,
             _CHOSEN,
         ),
@@ -27,7 +34,7 @@ def measure(page: Page) -> Json:
         _units(page),
         _history(page),
     ]
-    return assemble(page, Name.MEASURE, page.say("2 指标（任务）", "2 Measure of the plan"), [which], panels)
+    return assemble(page, Name.MEASURE, page.say("3 指标（任务）", "3 Measure of the plan"), [which], panels)
 
 
 def _texts(page: Page) -> Panel:
@@ -41,17 +48,29 @@ def _texts(page: Page) -> Panel:
         Column(page.say("目标值来源", "Threshold"), label="threshold", mapping=thresholds(page), width=110),
         Column("", f"{clauses} and on (kpi) {_OF_IT}", hidden=True),
     ]
-    return query_table(page, Frame(page.say("原文与口径", "Clause and formula"), Place(24, 9)), "kpi", columns)
+    about = page.say(
+        "方案怎么说，本系统怎么算。口径：见表中“口径”一栏。",
+        "What the plan says, and what is computed of it: the column “what is computed”.",
+    )
+    return query_table(page, Frame(page.say("原文与口径", "Clause and formula"), Place(24, 9), about), "kpi", columns)
 
 
 def _units(page: Page) -> Panel:
     standing = f"max by (kpi, unit, window) ({UNIT_RANK}{{unit{tables.ANY_UNIT}}} and on (kpi) {_OF_IT})"
-    frame = Frame(page.say("各单位（由差到好）", "Units, the worst first"), Place(24, 10))
+    about = page.say(
+        "各单位在该指标（任务）各承诺上的状态。口径：该单位正式统计期的状态。",
+        "How each unit does. Computed: its state in the official window of each promise.",
+    )
+    frame = Frame(page.say("各单位（由差到好）", "Units, the worst first"), Place(24, 10), about)
     return tables.standings(page, frame, standing)
 
 
 def _history(page: Page) -> Panel:
-    frame = Frame(page.say("状态历史（全区）", "States over time (district)"), Place(24, 8))
+    about = page.say(
+        "各承诺的状态随时间的变化。口径：每次采样时正式统计期的状态。",
+        "How the state of each promise went. Computed: the state in the official window at each sample.",
+    )
+    frame = Frame(page.say("状态历史（全区）", "States over time (district)"), Place(24, 8), about)
     ranked = f'max by (kpi) ({UNIT_RANK}{{unit="ALL"}} and on (kpi) {_OF_IT})'
     title = page.label("title")
     return timeline(page, frame, named(ranked, title), f"{{{{kpi}}}} {{{{{title}}}}}")

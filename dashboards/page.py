@@ -24,6 +24,7 @@ class Name(StrEnum):
     """The dashboards, by the middle part of their address."""
 
     OVERVIEW = "overview"
+    PROMISES = "promises"
     MEASURE = "measure"
     PROMISE = "promise"
     UNIT = "unit"
@@ -31,6 +32,7 @@ class Name(StrEnum):
     DEADLINES = "deadlines"
     SOURCES = "sources"
     PIPELINE = "pipeline"
+    ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class Page:
     plan: Plan
     desk: str = ""
     """Address of the units' page; empty until there is one: then the dashboards say which command to run."""
+
+    runbooks: str = ""
+    """Address of the pages of runbooks; empty: there is none, and the dashboards name their files."""
 
     def say(self, zh: str, en: str) -> str:
         """Of two wordings the one in the page's language."""
@@ -72,9 +77,10 @@ class Page:
         given = "".join(f"&var-{variable}={value}" for variable, value in variables.items())
         return f"/d/{self.uid(name)}?${{__url_time_range}}&var-datasource=${{datasource}}{given}"
 
-    def desk_link(self, unit: str, kpi: str) -> str:
-        """To the unit's cases behind a figure, on the units' page."""
-        return f"{self.desk.rstrip('/')}/units/{unit}?kpi={kpi}"
+    def desk_link(self, path: str, **wanted: str) -> str:
+        """To a list of the desk. `path`: `/cards`; `wanted`: its filters; an empty one, or `ALL`, is none."""
+        given = "&".join(f"{name}={value}" for name, value in wanted.items() if value not in ("", "ALL"))
+        return f"{self.desk.rstrip('/')}{path}{'?' if given else ''}{given}"
 
 
 def uid(name: Name, language: Language) -> str:

@@ -3,63 +3,109 @@
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.frame import assemble
+from dashboards.machinery import (
+    ALERTING_BROKEN,
+    EXPORTER_DOWN,
+    ROWS_HIDDEN,
+    SPEED,
+    STREAMS_BEHIND,
+    UP,
+    live_only,
+)
 from dashboards.page import Json, Name, Page
-from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, yes_or_no
+from dashboards.panels import (
+    Asked,
+    Column,
+    Figure,
+    Frame,
+    Order,
+    Panel,
+    Place,
+    Sizes,
+    Together,
+    graph,
+    query_table,
+    stat,
+    yes_or_no,
+)
 from dashboards.signals import unit_names
-from dashboards.time_axis import live_only
+from dashboards.tables import Links
 from services.metric_names import metrics
 from services.metric_names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
 
 
 def pipeline(page: Page) -> Json:
     """From the events to the figures: nothing here needs a choice."""
-    panels = [_health(page), _now(page), _events(page), _lag(page), _sweep(page), _partitions(page), _hidden(page)]
+    panels = [_health(page), *_now(page), _events(page), _lag(page), _sweep(page), _partitions(page), _hidden(page)]
     panels.append(_quarantined(page))
-    return assemble(page, Name.PIPELINE, page.say("8 系统运行", "8 Pipeline"), [], panels)
+    return assemble(page, Name.PIPELINE, page.say("9 系统运行", "9 Pipeline"), [], panels)
 
 
 def _health(page: Page) -> Panel:
-    up, firing = ("否", "no"), ("是", "yes")
-    works = yes_or_no(page, firing, up)
+    works = yes_or_no(page, ("是", "yes"), ("否", "no"))
     figures = [
-        Figure(page.say("导出服务中断", "exporter down"), f"1 - max({_UP})", mapping=works),
-        Figure(page.say("告警链路中断", "alerting broken"), _NO_WATCHDOG, mapping=works),
-        Figure(
-            page.say("数据处理滞后", "streams behind"),
-            f"max({SWEEP_AGE}) > bool scalar({_FIVE_MINUTES})",
-            mapping=works,
-        ),
-        Figure(page.say("结果未导出", "rows hidden"), f"max({metrics.ROWS_HIDDEN.name}) > bool 0", mapping=works),
+        Figure(page.say("导出服务中断", "exporter down"), EXPORTER_DOWN, mapping=works),
+        Figure(page.say("告警链路中断", "alerting broken"), ALERTING_BROKEN, mapping=works),
+        Figure(page.say("数据处理滞后", "streams behind"), STREAMS_BEHIND, mapping=works),
+        Figure(page.say("结果未导出", "rows hidden"), ROWS_HIDDEN, mapping=works),
     ]
-    return stat(page, Frame(page.say("是否正常", "Does it work?"), Place(24, 4), empty=live_only(page)), figures)
+    about = page.say(
+        "四项检查，任一为“是”即须处理。口径：导出服务没有应答；没有自检告警；在办件核查落后超过5分钟；有结果未导出。",
+        "Four checks; one “yes” needs somebody. Computed: the exporter does not answer; no self-test alert; the "
+        "sweep is "
+        "more than five minutes behind; rows are not exported.",
+    )
+    frame = Frame(page.say("是否正常", "Does it work?"), Place(24, 7), about, live_only(page))
+    return stat(page, frame, figures, Sizes(14, 32))
 
 
-_UP = 'up{job="kpiwatch-exporter"}'
-_NO_WATCHDOG = f'1 - (max(ALERTS{{alertname="Watchdog",alertstate="firing"}}) or 0 * max({_UP}))'
-_SPEED = f"clamp_min(max(deriv({metrics.CLOCK.name}[5m])), 1)"
-"""Plan seconds per real second: 1, unless the clock is a simulated one."""
-_FIVE_MINUTES = f"300 * {_SPEED}"
-
-
-def _now(page: Page) -> Panel:
-    figures = [
-        Figure(page.say("时钟倍速", "speed of the clock"), _SPEED, "number"),
-        Figure(page.say("事件总数", "events ever"), f"max({metrics.EVENTS.name})"),
-        Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
-        Figure(page.say("隔离办件", "quarantined cases"), f"sum({metrics.QUARANTINED.name})"),
-        Figure(
-            page.say("反复异常退出的进程", "workers that keep dying"),
-            f"count({metrics.WORKER_FAILURES.name}) or 0 * max({_UP} == 1)",
-        ),
-        Figure(
-            page.say("无法识别的记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"
-        ),
+def _now(page: Page) -> list[Panel]:
+    stuck = Together(
+        (
+            Figure(page.say("隔离办件", "quarantined"), f"sum({metrics.QUARANTINED.name})", dimmed=True),
+            Figure(
+                page.say("异常退出的进程", "workers that die"),
+                f"(count({metrics.WORKER_FAILURES.name}) or 0 * max({UP} == 1))",
+                dimmed=True,
+            ),
+        )
+    )
+    records = Together(
+        (
+            Figure(page.say("事件总数", "events ever"), f"max({metrics.EVENTS.name})"),
+            Figure(
+                page.say("无法识别的记录", "unreadable"),
+                f"(sum({metrics.UNREADABLE.name}) or 0 * max({UP} == 1))",
+                dimmed=True,
+            ),
+        )
+    )
+    flow: list[Asked] = [
+        records,
+        Figure(page.say("时钟倍速", "clock's speed"), SPEED, "number"),
+        Figure(page.say("15分钟拒收", "refused, 15 min"), DEAD_LETTER_RATIO, "percent"),
     ]
-    return stat(page, Frame(page.say("现在", "Now"), Place(24, 4), empty=live_only(page)), figures)
+    doubtful = page.say(
+        "系统此刻处理不了什么。口径：现有隔离办件；连续异常退出三次以上的进程数。",
+        "What the machinery cannot do now. Computed: cases in quarantine; workers that died three times in a row.",
+    )
+    about = page.say(
+        "事件来得怎样。口径：自始至今的事件数和无法识别的记录数；计划时钟每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
+        "How events come in. Computed: events and unreadable records since the beginning; seconds of the plan's clock "
+        "per second; refused events of 15 minutes, of those that came in.",
+    )
+    return [
+        stat(page, Frame(page.say("现在", "Now"), Place(8, 7), doubtful, live_only(page)), [stuck], Sizes(14, 32)),
+        stat(page, Frame(page.say("事件", "Events"), Place(16, 7), about, live_only(page)), flow, Sizes(14, 32)),
+    ]
 
 
 def _events(page: Page) -> Panel:
-    frame = Frame(page.say("每秒事件", "Events per second"), Place(12, 8), empty=live_only(page))
+    about = page.say(
+        "收到和拒收的速度。口径：近1分钟的平均，按真实时间。",
+        "How fast events come in and are refused. Computed: the mean of one minute, in real time.",
+    )
+    frame = Frame(page.say("每秒事件", "Events per second"), Place(12, 8), about, live_only(page))
     lines = [
         Figure(page.say("收到", "taken in"), f"sum(rate({metrics.EVENTS.name}[1m]))", "number"),
         Figure(page.say("拒收", "refused"), f"sum(rate({metrics.DEAD_LETTERS.name}[1m]))", "number", dashed=True),
@@ -72,7 +118,8 @@ def _lag(page: Page) -> Panel:
         page.say("积压", "Records not read yet"),
         Place(12, 8),
         page.say(
-            "各分区待处理事件；导出服务待读记录。", "Events waiting per partition; records the exporter has not read."
+            "还没有处理的记录。口径：各分区待处理事件数；导出服务待读记录数。",
+            "Records that wait. Computed: events waiting per partition; records that the exporter has not read.",
         ),
         empty=live_only(page),
     )
@@ -80,7 +127,11 @@ def _lag(page: Page) -> Panel:
         Figure(
             page.say("分区 {{partition}}", "partition {{partition}}"), f"max by (partition) ({metrics.STREAM_LAG.name})"
         ),
-        Figure("{{topic}}", f"max by (topic) ({metrics.EXPORTER_LAG.name})", dashed=True),
+        Figure(
+            page.say("导出服务 {{topic}}", "exporter {{topic}}"),
+            f"max by (topic) ({metrics.EXPORTER_LAG.name})",
+            dashed=True,
+        ),
     ]
     return graph(page, frame, lines)
 
@@ -89,42 +140,44 @@ def _sweep(page: Page) -> Panel:
     frame = Frame(
         page.say("在办件核查间隔（计划时钟）", "Age of the sweep (plan's clock)"),
         Place(12, 8),
-        page.say(f"间隔过大时，{page.yellow_card}、{page.red_card}延迟发出。", "Cards are late when it is large."),
+        page.say(
+            f"间隔过大时，{page.yellow_card}、{page.red_card}延迟发出。口径：计划时钟减去该分区最近一次核查的时刻，单位小时。",
+            "Cards are late when it is large. Computed: the plan's clock less the last sweep of the partition, "
+            "in hours.",
+        ),
         empty=live_only(page),
     )
     return graph(
-        page, frame, [Figure(page.say("分区 {{partition}}", "partition {{partition}}"), SWEEP_AGE, "duration")]
+        page, frame, [Figure(page.say("分区 {{partition}}", "partition {{partition}}"), f"{SWEEP_AGE} / 3600", "hours")]
     )
 
 
 def _partitions(page: Page) -> Panel:
-    age = page.say("核查间隔", "Sweep age")
+    age = page.say("核查间隔（小时）", "Sweep age (hours)")
     columns = [
-        Column(page.say("分区", "Partition"), label="partition"),
-        Column(age, f"max by (partition) ({SWEEP_AGE})", shown="duration"),
+        Column(age, f"max by (partition) ({SWEEP_AGE}) / 3600", shown="hours"),
         Column(page.say("积压", "Lag"), f"max by (partition) ({metrics.STREAM_LAG.name})"),
+        Column(page.say("分区", "Partition"), label="partition"),
     ]
-    return query_table(
-        page,
-        Frame(page.say("各分区", "Partitions"), Place(6, 8), empty=live_only(page)),
-        "partition",
-        columns,
-        sort=age,
-        most_first=True,
+    about = page.say(
+        "各分区是否跟得上。口径：同左侧两图，此刻的值。",
+        "Whether each partition keeps up. Computed: as in the graphs, at this moment.",
     )
+    frame = Frame(page.say("各分区", "Partitions"), Place(6, 8), about, live_only(page))
+    return query_table(page, frame, "partition", columns, Order(age, most_first=True))
 
 
 def _hidden(page: Page) -> Panel:
     columns = [
-        Column(page.say("原因", "Reason"), label="reason", mapping=_why_hidden(page)),
         Column(page.say("行数", "Rows"), f"max by (reason) ({metrics.ROWS_HIDDEN.name})"),
+        Column(page.say("原因", "Reason"), label="reason", mapping=_why_hidden(page)),
     ]
-    return query_table(
-        page,
-        Frame(page.say("未导出的结果", "Rows not exported"), Place(6, 8), empty=live_only(page)),
-        "reason",
-        columns,
+    about = page.say(
+        "算出而没有导出的结果。口径：此刻未导出的行数，按原因。",
+        "Rows that were computed and are not exported. Computed: how many at this moment, by reason.",
     )
+    frame = Frame(page.say("未导出的结果", "Rows not exported"), Place(6, 8), about, live_only(page))
+    return query_table(page, frame, "reason", columns)
 
 
 def _why_hidden(page: Page) -> ValueMap:
@@ -139,16 +192,26 @@ def _why_hidden(page: Page) -> ValueMap:
 def _quarantined(page: Page) -> Panel:
     count = page.say("办件数", "Cases")
     columns = [
+        Column(count, f"max by (unit) ({metrics.QUARANTINED.name})", links=_quarantine_link(page)),
         Column(page.say("单位", "Unit"), label="unit", mapping=unit_names(page)),
-        Column(count, f"max by (unit) ({metrics.QUARANTINED.name})"),
     ]
     frame = Frame(
         page.say("隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
         Place(12, 8),
         page.say(
-            "相关承诺显示为“数据未更新”。逐件查看：`kpiwatch cases quarantined`。",
-            "The promises that they may be about are stale; kpiwatch cases quarantined lists them.",
+            "相关承诺显示为“数据未更新”。逐件查看：`kpiwatch cases quarantined`。口径：此刻隔离的办件数，"
+            "按事件中第一个单位。",
+            "The promises that they may be about are stale; `kpiwatch cases quarantined` lists them. Computed: "
+            "cases in "
+            "quarantine now, by the first unit that their events name.",
         ),
         empty=live_only(page),
     )
-    return query_table(page, frame, "unit", columns, sort=count, most_first=True)
+    return query_table(page, frame, "unit", columns, Order(count, most_first=True))
+
+
+def _quarantine_link(page: Page) -> Links:
+    """To the desk's list of the cases that cannot be judged."""
+    if not page.desk:
+        return ()
+    return ((page.say("看办件", "To the cases"), page.desk_link("/cases", state="unreadable")),)

@@ -6,8 +6,25 @@ from dashboards import tables
 from dashboards.codes import item_names, roles, strengths, thresholds
 from dashboards.frame import assemble, everything, promises, units, windows
 from dashboards.page import Json, Name, Page, cell
-from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, timeline
-from dashboards.queries import counted, of_units, others, row, shares
+from dashboards.panels import (
+    DIMMED,
+    MEASURED,
+    Asked,
+    Column,
+    Figure,
+    Frame,
+    Order,
+    Panel,
+    Place,
+    Shown,
+    Sizes,
+    Together,
+    graph,
+    query_table,
+    stat,
+    timeline,
+)
+from dashboards.queries import counted, measured, of_units, read, row
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, window_names
 from services.domain.results.published import State
 from services.metric_names import metrics
@@ -29,9 +46,9 @@ def promise(page: Page) -> Json:
         everything(page, "item", page.say("事项", "Service item"), rows, "item"),
     ]
     panels = [
-        _standing(page),
+        *_standing(page),
         _text(page),
-        _doubts(page),
+        *_doubts(page),
         _course(page),
         _league(page),
         _windows(page),
@@ -39,35 +56,89 @@ def promise(page: Page) -> Json:
         _items(page),
         _history(page),
     ]
-    return assemble(page, Name.PROMISE, page.say("3 承诺", "3 Promise"), variables, panels)
+    return assemble(page, Name.PROMISE, page.say("4 承诺", "4 Promise"), variables, panels)
 
 
-def _standing(page: Page) -> Panel:
-    def both(zh: str, en: str, metric: Metric) -> list[Figure]:
-        figure, title = row(metric, _HERE, "kpi"), page.say(zh, en)
-        return [Figure(title, shares(figure), "percent"), Figure(title, others(figure), "number")]
+def _standing(page: Page) -> list[Panel]:
+    """State and figures; and beside them what to act on."""
+    return [_state(page), _figures(page), *_budget(page)]
 
-    figures = [
-        Figure(page.say("状态", "state"), rank(metrics.STATE.name, f'variant="official",{_HERE}', "kpi"), "state"),
-        *both("数值", "value", metrics.VALUE),
-        *both("目标", "target", metrics.OBJECTIVE),
-        Figure(page.say("区间下限", "interval, lower"), row(metrics.LOWER, _HERE, "kpi"), "percent"),
-        Figure(page.say("区间上限", "interval, upper"), row(metrics.UPPER, _HERE, "kpi"), "percent"),
-        Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
-        Figure(page.say("超期未办结", "open overdue"), row(metrics.OPEN_OVERDUE, _HERE, "kpi")),
-        Figure(f"▲ {page.yellow_card}{page.say('（全区）', ' (district)')}", _cards("yellow"), colour=YELLOW_CARD),
-        Figure(f"■ {page.red_card}{page.say('（全区）', ' (district)')}", _cards("red"), colour=RED_CARD),
-    ]
+
+def _state(page: Page) -> Panel:
+    ranked = rank(metrics.STATE.name, f'variant="official",{_HERE}', "kpi")
     about = page.say(
-        "占比按到期办件计，超期未办结件计入分母；区间为威尔逊95%置信区间，均值没有区间。不以四舍五入计为达标。",
-        "A share counts matured cases, open overdue ones included; the interval is Wilson's 95 %; a mean has none. "
-        "Nothing is rounded into compliance.",
+        "所选承诺在所选统计期、所选单位的状态。口径：按规则10，由差到好取第一个成立的状态。",
+        "The state of the promise in the chosen window, for the chosen unit. Computed: rule 10, the worst that holds.",
     )
-    return stat(page, Frame("${kpi:text} · ${window:text} · ${unit:text}", Place(24, 7), about), figures)
+    return stat(
+        page,
+        Frame("${kpi:text}", Place(8, 6), about),
+        [Figure(page.say("状态", "state"), ranked, "state")],
+        Sizes(value=40),
+    )
 
 
-def _cards(level: str) -> str:
-    return counted(f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_KPI},level="{level}"}})')
+def _figures(page: Page) -> Panel:
+    figures = Together(
+        (
+            Figure(page.say("数值", "value"), row(metrics.SHOWN, _HERE, "kpi"), "number"),
+            Figure(page.say("目标", "target"), read(row(metrics.OBJECTIVE, _HERE, "kpi"))),
+            Figure(page.say("区间下限", "lower"), read(row(metrics.LOWER, _HERE, "kpi"))),
+            Figure(page.say("区间上限", "upper"), read(row(metrics.UPPER, _HERE, "kpi"))),
+        ),
+        measured(page, f",{_KPI}"),
+    )
+    about = page.say(
+        "口径：占比按到期办件计，超期未办结件计入分母；区间为威尔逊95%置信区间，均值没有区间。两位小数，不以四舍五入计为达标。",
+        "Computed: a share counts matured cases, open overdue ones included; the interval is Wilson's 95 %; a mean has "
+        "none. Two digits; nothing is rounded into compliance.",
+    )
+    return stat(page, Frame("${window:text} · ${unit:text}", Place(16, 7), about), [figures], Sizes(14, 30))
+
+
+def _budget(page: Page) -> list[Panel]:
+    """What to act on: how much the objective still allows, and the cards."""
+    missed = tables.verdicts_link(page, "$unit", "$kpi", "missed")
+    counts = Together(
+        (
+            Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
+            Figure(
+                page.say("超期未办结", "open overdue"),
+                row(metrics.OPEN_OVERDUE, _HERE, "kpi"),
+                links=tables.cards_link(page, "$unit", "$kpi", "red"),
+            ),
+            Figure(page.say("还可未达标（件）", "misses left"), _of_unit(metrics.MISSES_LEFT), links=missed),
+        )
+    )
+    pace = Figure(page.say("本月未达标进度", "pace of misses"), _of_unit(metrics.MISSES_PACE), "number", links=missed)
+    cards = Together((_cards(page, "yellow"), _cards(page, "red")))
+    about = page.say(
+        "目标还允许几件未达标（按正式统计期）。口径：还可未达标为0时，再有一件即不达标；负数为已超出的件数；均值等没有此数。"
+        "本月未达标进度＝本月未达标件数÷目标允许的件数，大于1即快于允许。牌数为全区各单位未解除的牌。",
+        "How many misses the target still allows, in the official window. Computed: 0: the next miss loses it; "
+        "negative: "
+        "so many are too many; a mean has none. Pace: misses of the month per what is allowed; above 1: faster than "
+        "allowed. Cards: active ones of the district.",
+    )
+    return [
+        stat(page, Frame(page.say("余量", "What is left"), Place(16, 7), about), [counts, pace], Sizes(14, 32)),
+        stat(page, Frame(page.say("牌（全区）", "Cards (district)"), Place(8, 7), about), [cards], Sizes(14, 48)),
+    ]
+
+
+def _of_unit(metric: Metric) -> str:
+    """A figure of the official definition that has one row only for each unit."""
+    return f'max by (kpi) ({metric.name}{{{_KPI},unit="$unit"}})'
+
+
+def _cards(page: Page, level: str) -> Figure:
+    sign, name, colour = {
+        "yellow": ("▲", page.yellow_card, YELLOW_CARD),
+        "red": ("■", page.red_card, RED_CARD),
+    }[level]
+    series = counted(f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_KPI},level="{level}"}})')
+    links = tables.cards_link(page, "", "$kpi", level)
+    return Figure(f"{sign} {name}", f"({series})", colour=colour, dimmed=True, links=links)
 
 
 def _text(page: Page) -> Panel:
@@ -77,163 +148,214 @@ def _text(page: Page) -> Panel:
     target = page.label("objective_text")
     informed = f'max by (kpi, measure, {target}, strength) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
     columns = [
-        Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text", width=320),
-        Column(page.say("口径", "What is computed"), label=formula, shown="text", width=320),
-        Column(page.say("目标", "Target"), label=target, shown="text"),
-        Column(page.say("约束力", "Strength"), label="strength", mapping=strengths(page)),
-        Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
-        Column(page.say("目标值来源", "Threshold"), label="threshold", mapping=thresholds(page)),
-        Column(page.say("说明", "Notes"), label=page.label("notes"), shown="text", width=320),
-        Column(page.say("指标（任务）", "Measure"), label="measure", links=tables.measure_link(page)),
+        Column(page.say("目标", "Target"), label=target, shown="text", width=150),
+        Column(page.say("约束力", "Strength"), label="strength", mapping=strengths(page), width=90),
+        Column(
+            page.say("方案原文", "Words of the plan"),
+            label="clause",
+            shown="text",
+            links=tables.measure_link(page),
+            width=380,
+        ),
+        Column(page.say("口径", "What is computed"), label=formula, shown="text", width=380),
+        Column(page.say("说明", "Notes"), label=page.label("notes"), shown="text"),
+        Column(page.say("牵头单位", "Lead"), label=lead, shown="text", width=150),
+        Column(page.say("目标值来源", "Threshold"), label="threshold", mapping=thresholds(page), width=110),
+        Column("measure", label="measure", unseen=True),
         Column("", f"{text} * on (kpi) group_left (measure, {target}, strength) {informed}", hidden=True),
     ]
     about = page.say(
-        "非方案指标：目标值、期限或容差由本系统设定，方案未载明。",
-        "Local: the threshold, date or tolerance is set by us; the plan does not print it.",
+        "方案怎么说，本系统怎么算。口径：见表中“口径”一栏。非方案指标：目标值、期限或容差由本系统设定，方案未载明。",
+        "What the plan says, and what is computed of it: the column “what is computed”. Local: the threshold, date or "
+        "tolerance is set by us; the plan does not print it.",
     )
-    frame = Frame(page.say("方案原文与口径", "Clause and formula"), Place(24, 8), about)
+    frame = Frame(page.say("方案原文与口径", "Clause and formula"), Place(24, 7), about)
     return query_table(page, frame, "kpi", columns)
 
 
-def _doubts(page: Page) -> Panel:
-    def of(zh: str, en: str, metric: Metric, shown: str = "count") -> Figure:
-        expr = row(metric, _HERE, "kpi")
-        return Figure(page.say(zh, en), expr, "percent" if shown == "percent" else "count")
+def _doubts(page: Page) -> list[Panel]:
+    def together(shown: Shown, *of: tuple[str, str, Metric]) -> Together:
+        return Together(tuple(Figure(page.say(zh, en), row(metric, _HERE, "kpi"), shown) for zh, en, metric in of))
 
-    verdicts = f'max by (kpi, unit, verdict) ({metrics.VERDICTS.name}{{{_KPI},verdict="%s"}})'
-    figures = [
-        of("暂停计时占比", "suspended", metrics.SUSPENDED_SHARE, "percent"),
-        of("延期占比", "extended", metrics.EXTENDED_SHARE, "percent"),
-        of("撤回占比", "withdrawn", metrics.WITHDRAWN_SHARE, "percent"),
-        of("理由成立", "justified", metrics.JUSTIFIED),
-        of("逾期补录（待确认）", "late entries, unconfirmed", metrics.LATE_ENTRY),
-        of("未报送，无法评价", "unmeasured", metrics.UNMEASURED),
-        of("待报送", "awaiting report", metrics.AWAITING),
-        of("暂定", "provisional", metrics.PROVISIONAL),
-        of("要素未填报，无法归类", "unclassified", metrics.UNCLASSIFIED),
-        Figure(page.say("中位数", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
-        Figure(page.say("95%分位数", "95th percentile"), row(metrics.P95, _HERE, "kpi"), "number"),
-        Figure(page.say("累计未达标判定", "misses ever"), counted(verdicts % "missed")),
-        Figure(page.say("更正判定", "reversals"), counted(verdicts % "reversed")),
-    ]
-    about = page.say(
-        "该数值是否可信：多少办件曾暂停计时、延期、撤回、逾期补录，或者未报送数据。",
-        "Whether the figure can be believed: whose clock was stopped, what was extended, withdrawn, entered late.",
+    shares = together(
+        "percent",
+        ("暂停计时占比", "suspended", metrics.SUSPENDED_SHARE),
+        ("延期占比", "extended", metrics.EXTENDED_SHARE),
+        ("撤回占比", "withdrawn", metrics.WITHDRAWN_SHARE),
     )
-    return stat(page, Frame(page.say("可信度", "Reliability of the figure"), Place(24, 5), about), figures)
+    counts = together(
+        "count",
+        ("无法评价", "unmeasured", metrics.UNMEASURED),
+        ("待报送", "awaiting report", metrics.AWAITING),
+        ("暂定", "provisional", metrics.PROVISIONAL),
+        ("要素未填报", "unclassified", metrics.UNCLASSIFIED),
+    )
+    justified = Figure(page.say("理由成立", "justified"), row(metrics.JUSTIFIED, _HERE, "kpi"))
+    late = Figure(
+        page.say("逾期补录待确认", "late entries"),
+        row(metrics.LATE_ENTRY, _HERE, "kpi"),
+        links=tables.verdicts_link(page, "$unit", "$kpi", "met_by_late_entry"),
+    )
+    verdicts = f'max by (kpi, unit, verdict) ({metrics.VERDICTS.name}{{{_KPI},verdict="%s"}})'
+    ever = (
+        Figure(
+            page.say("累计未达标", "misses ever"),
+            f"({counted(verdicts % 'missed')})",
+            links=tables.verdicts_link(page, "", "$kpi", "missed"),
+        ),
+        Figure(
+            page.say("更正判定", "reversals"),
+            f"({counted(verdicts % 'reversed')})",
+            links=tables.verdicts_link(page, "", "$kpi", "reversed"),
+        ),
+    )
+    times = together("number", ("中位数", "median", metrics.P50), ("95%分位数", "P95", metrics.P95))
+    about = page.say(
+        "该数值是否可信：多少办件曾暂停计时、延期、撤回、逾期补录，或者未报送数据。口径：所选统计期内的办件数或占到期办件之比；"
+        "累计未达标、更正判定为全区自始至今。",
+        "Whether the figure can be believed: whose clock was stopped, what was extended, withdrawn, entered late. "
+        "Computed: cases of the window, or their share of the matured ones; misses ever and reversals: of the "
+        "district, "
+        "since the beginning.",
+    )
+    title = page.say("可信度", "Reliability")
+    parts: list[tuple[int, list[Asked]]] = [
+        (9, [shares, justified]),
+        (5, [counts]),
+        (5, [Together((late, *ever))]),
+        (5, [times]),
+    ]
+    return [stat(page, Frame(title, Place(width, 7), about), asked, Sizes(14, 28)) for width, asked in parts]
 
 
 def _course(page: Page) -> Panel:
-    def line(zh: str, en: str, metric: Metric, colour: str, dashed: bool = False) -> list[Figure]:
-        figure, title = row(metric, _HERE, "kpi"), page.say(zh, en)
-        return [
-            Figure(title, shares(figure), "percent", colour, dashed=dashed),
-            Figure(title, others(figure), "number", colour, dashed=dashed),
-        ]
-
-    figures = [
-        *line("数值", "value", metrics.VALUE, COLOURS[State.UNTARGETED]),
-        *line("目标", "target", metrics.OBJECTIVE, "text", dashed=True),
-        Figure(page.say("区间下限", "lower"), row(metrics.LOWER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
-        Figure(page.say("区间上限", "upper"), row(metrics.UPPER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
-    ]
+    lines = Together(
+        (
+            Figure(page.say("数值", "value"), row(metrics.SHOWN, _HERE, "kpi"), "number", COLOURS[State.UNTARGETED]),
+            Figure(page.say("目标", "target"), read(row(metrics.OBJECTIVE, _HERE, "kpi")), colour="text", dashed=True),
+            Figure(page.say("区间下限", "lower"), read(row(metrics.LOWER, _HERE, "kpi")), colour=DIMMED, dashed=True),
+            Figure(page.say("区间上限", "upper"), read(row(metrics.UPPER, _HERE, "kpi")), colour=DIMMED, dashed=True),
+        ),
+        measured(page, f",{_KPI}"),
+    )
+    about = page.say(
+        "数值随时间的变化，虚线为目标和95%置信区间。口径：同上方数值。",
+        "How the figure went; dashed: target and 95 % interval. Computed: as the value above.",
+    )
     empty = page.say("此统计期尚无数值", "No figure in this window yet")
-    return graph(page, Frame(page.say("走势", "Course"), Place(24, 9), empty=empty), figures)
+    return graph(page, Frame(page.say("走势", "Course"), Place(24, 9), about, empty), [lines])
 
 
 def _league(page: Page) -> Panel:
     title = page.label("title")
     chosen = f'{_KPI},item="-",window="$window",unit{tables.ANY_UNIT}'
-    cases = tables.cases_link(page, cell("unit"), "$kpi")
-    value = row(metrics.VALUE, chosen, "kpi, unit")
-    ranked = rank(metrics.STATE.name, f'variant="official",{chosen}', "unit")
+    ranked = rank(metrics.STATE.name, f'variant="official",{chosen}', "kpi, unit")
+    ranked = f"({ranked} * on (kpi) group_left ({MEASURED}) {measured(page, f',{_KPI}')})"
     red = f'sum by (unit) (max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_KPI},level="red"}}))'
+    cases = tables.cards_link(page, cell("unit"), "$kpi", "red")
     state = page.say("状态", "State")
     columns = [
         Column(state, of_units(ranked, title), shown="state", links=tables.unit_link(page)),
-        Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page), width=220),
-        Column(page.say("占比", "Share"), f"max by (unit) ({shares(value)})", shown="percent"),
-        Column(page.say("数值", "Figure"), f"max by (unit) ({others(value)})", shown="number"),
+        Column(page.say("数值", "Figure"), row(metrics.SHOWN, chosen, "unit"), shown="number"),
+        Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
+        Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
         Column(page.say("样本量 n", "n"), row(metrics.N, chosen, "unit")),
-        Column(page.say("区间下限", "Lower"), row(metrics.LOWER, chosen, "unit"), shown="percent"),
-        Column(page.say("区间上限", "Upper"), row(metrics.UPPER, chosen, "unit"), shown="percent"),
-        Column(page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases),
-        Column(page.red_card, red, links=cases),
-        Column(page.say("代码", "Code"), label="unit"),
+        Column(
+            page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases, width=110
+        ),
+        Column(page.red_card, red, zero=True, links=cases),
+        Column("unit", label="unit", unseen=True),
     ]
     about = page.say(
-        f"同一口径、同一统计期。点单位看该单位页面，点超期未办结或{page.red_card}看办件。",
-        "By the same formula, in the same window. The unit leads to its page; open overdue and "
-        f"{page.red_card} lead to the cases.",
+        f"点单位看该单位页面，点超期未办结或{page.red_card}看办件。口径：同一口径、同一统计期，按受理单位。",
+        f"The unit leads to its page; open overdue and {page.red_card} lead to the cases. Computed: by the same "
+        f"formula, "
+        "in the same window, by the unit that accepted the cases.",
     )
     frame = Frame(
         page.say("各单位排名（由差到好）", "League of units, the worst first"),
         Place(24, 12),
         about,
-        empty=page.say("该承诺在此统计期内没有分单位的数值", "No figures by unit for this promise in this window"),
+        page.say("该承诺在此统计期内没有分单位的数值。", "no figures by unit for this promise in this window."),
     )
-    return query_table(page, frame, "unit", columns, sort=state)
+    rows = f'max by (unit) ({metrics.STATE.name}{{variant="official",{chosen}}})'
+    return query_table(page, frame, "unit", columns, Order(state), rows)
 
 
 def _windows(page: Page) -> Panel:
     chosen = f'{_KPI},unit="$unit",item="-"'
     key = Column(page.say("统计期", "Window"), label="window", mapping=window_names(page))
-    return _rows(page, Frame(page.say("各统计期", "Windows"), Place(12, 9)), [key], chosen)
+    about = page.say(
+        "同一承诺在各统计期的数值。口径：同一口径，只是统计期不同；用于评价的是正式统计期。",
+        "The promise in each of its windows. Computed: by the same formula; the official window is judged.",
+    )
+    return _rows(page, Frame(page.say("各统计期", "Windows"), Place(12, 9), about), [key], chosen)
 
 
 def _variants(page: Page) -> Panel:
     chosen = f'{_KPI},unit="ALL",item="-",window="$window"'
     about = page.say(
-        "正式口径用于评价；其余口径并列公布，仅供参考。",
-        "official is judged; the other definitions are published beside it.",
+        "口径：每个口径按各自的计量单位；正式口径用于评价，其余口径并列公布，仅供参考。",
+        "Computed: each definition in its own unit of measure; the official one is judged, the others are published "
+        "beside it.",
     )
-    frame = Frame(page.say("各口径", "Definitions"), Place(12, 9), about)
     title = page.label("title")
     said = [
         Column(page.say("口径", "Definition"), label="variant", mapping=roles(page), width=100),
         Column(page.say("名称", "Title"), label=title, shown="text"),
     ]
-    titles = f"max by (variant, {title}) ({metrics.PROMISE_INFO.name}{{{_KPI}}})"
-    state = f"{_state_of(chosen, 'variant', official='')} * on (variant) group_left ({title}) {titles}"
-    return _rows(page, frame, said, chosen, official="", state=state)
+    titles = f"max by (kpi, variant, {title}) ({metrics.PROMISE_INFO.name}{{{_KPI}}})"
+    frame = Frame(page.say("各口径", "Definitions"), Place(12, 9), about)
+    return _rows(page, frame, said, chosen, (title, titles))
 
 
 def _items(page: Page) -> Panel:
     chosen = f'{_KPI},unit="$unit",item=~"$item",window="$window"'
-    frame = Frame(page.say("各事项或环节", "Service items or nodes"), Place(12, 9))
+    about = page.say(
+        "按事项或环节分列。口径：同一口径，只计该事项或环节。",
+        "By service item or node. Computed: by the same formula, of this item or node only.",
+    )
     key = Column(page.say("事项或环节", "Service item or node"), label="item", mapping=item_names(page))
-    return _rows(page, frame, [key], chosen)
+    return _rows(page, Frame(page.say("各事项或环节", "Service items or nodes"), Place(12, 9), about), [key], chosen)
 
 
 _OFFICIAL = 'variant="official",'
 
 
-def _state_of(chosen: str, key: str, official: str = _OFFICIAL) -> str:
-    return rank(metrics.STATE.name, f"{official}{chosen}", key)
+def _rows(page: Page, frame: Frame, by: Sequence[Column], chosen: str, titles: tuple[str, str] | None = None) -> Panel:
+    """Rows of the promise by one label, that of the first column of `by`.
 
-
-def _rows(
-    page: Page, frame: Frame, by: Sequence[Column], chosen: str, official: str = _OFFICIAL, state: str = ""
-) -> Panel:
-    """Rows of the promise by one label, that of the first column of `by`; `state`: with the labels of the others."""
+    `titles`: where the rows are of all definitions: the label of their titles, and the series that have it.
+    """
     key = by[0].label
+    official = "" if titles else _OFFICIAL
+    kind = "kpi, variant" if titles else "kpi"
+    units_of = measured(page, f",{_KPI}", variant="" if titles else "official")
+    # a definition may count in another unit of measure than the official one
+    state = rank(metrics.STATE.name, f"{official}{chosen}", "kpi, variant" if titles else f"kpi, {key}")
+    state = f"{state} * on ({kind}) group_left ({MEASURED}) {units_of}"
+    if titles:
+        state = f"{state} * on ({kind}) group_left ({titles[0]}) {titles[1]}"
 
     def of(metric: Metric) -> str:
-        return f"max by (kpi, {key}) ({metric.name}{{{official}{chosen}}})"
+        return f"max by ({key}) ({metric.name}{{{official}{chosen}}})"
 
     columns = [
-        Column(page.say("状态", "State"), state or _state_of(chosen, key), shown="state"),
+        Column(page.say("状态", "State"), state, shown="state"),
+        Column(page.say("数值", "Figure"), of(metrics.SHOWN), shown="number"),
+        Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         *by,
-        Column(page.say("占比", "Share"), f"max by ({key}) ({shares(of(metrics.VALUE))})", shown="percent"),
-        Column(page.say("数值", "Figure"), f"max by ({key}) ({others(of(metrics.VALUE))})", shown="number"),
-        Column(page.say("样本量 n", "n"), f"max by ({key}) ({of(metrics.N)})"),
-        Column(page.say("95%分位数", "P95"), f"max by ({key}) ({of(metrics.P95)})", shown="number"),
+        Column(page.say("样本量 n", "n"), of(metrics.N)),
     ]
-    return query_table(page, frame, key, columns)
+    return query_table(page, frame, key, columns, rows=of(metrics.STATE))
 
 
 def _history(page: Page) -> Panel:
     ranked = rank(metrics.STATE.name, f'variant="official",{_KPI},item="-",window="$window"', "unit")
     title = page.label("title")
-    frame = Frame(page.say("各单位状态历史", "States of the units over time"), Place(12, 9))
+    about = page.say(
+        "各单位的状态随时间的变化。口径：每次采样时在所选统计期的状态。",
+        "How the state of each unit went. Computed: the state in the chosen window at each sample.",
+    )
+    frame = Frame(page.say("各单位状态历史", "States of the units over time"), Place(12, 9), about)
     return timeline(page, frame, of_units(ranked, title), f"{{{{{title}}}}}")

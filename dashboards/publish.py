@@ -8,6 +8,7 @@ PublishFailed          its text gives place, reason, remedy
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -75,17 +76,19 @@ def publish(
     """Puts the dashboards into their folders, and removes from these what it once published and has no more.
 
     A second time changes nothing; what was changed by hand is put right. `token`: of a service account that may edit.
-    `dry_run`: only says what would happen. Raises a PublishFailed.
+    `dry_run`: only says what would happen. Raises a PublishFailed, whose text says what was written before.
     """
-    with _as_publish_failed(url), _grafana(url, token) as grafana:
-        found: list[Published] = []
+    done: list[Published] = []
+    with _as_publish_failed(url, () if dry_run else done), _grafana(url, token) as grafana:
+        grafana.user.get_actual_user()  # refuses a wrong token, also where everybody may read without one
         for language, of_language in dashboards.items():
             folder, title = FOLDERS[language]
-            is_new = _absent(grafana.folder.get_folder, folder)
-            if is_new and not dry_run:
-                grafana.folder.create_folder(title, folder)
-            found += [_publish(grafana, folder, dashboard, dry_run) for dashboard in of_language]
-        return found + list(_prune(grafana, dashboards, dry_run))
+            if _absent(grafana.folder.get_folder, folder) and not dry_run:
+                _create_folder(grafana, title, folder)
+            for dashboard in of_language:
+                done.append(_publish(grafana, folder, dashboard, dry_run))
+        done += _prune(grafana, dashboards, dry_run)
+    return done
 
 
 @contextlib.contextmanager
@@ -99,6 +102,7 @@ def _grafana(url: str, token: str) -> Iterator[GrafanaFace]:
         raise WrongAddress(f"{url} is no address of a Grafana: write it as http://grafana:3000")
     if not token or not token.isascii() or not token.isprintable():
         raise WrongAddress("this is no token of a Grafana: copy it whole, without a line break")
+    _check_that_it_is_one(url)
     path = f"{parts.path.strip('/')}/".removeprefix("/")
     grafana = GrafanaFace(token, parts.hostname, port, path, parts.scheme, timeout=_TIMEOUT_SECONDS)
     try:
@@ -107,29 +111,84 @@ def _grafana(url: str, token: str) -> Iterator[GrafanaFace]:
         grafana.api.s.close()
 
 
+def _check_that_it_is_one(url: str) -> None:
+    """Asks for its health, which needs no token: another server never sees the token. Raises WrongAddress."""
+    answer = requests.get(f"{url.rstrip('/')}/api/health", timeout=_TIMEOUT_SECONDS, allow_redirects=False)
+    if answer.status_code == 400 and "HTTPS server" in answer.text:
+        raise WrongAddress(f"{url}: this port speaks HTTPS. Write the address with https://")
+    if answer.is_redirect:
+        to = answer.headers["Location"].removesuffix("/api/health")
+        raise WrongAddress(f"{url}: it sends us on to {to}. Give the address at which Grafana itself answers")
+    if answer.status_code >= 500:
+        raise GrafanaUnavailable(f"{url}: the server fails ({answer.status_code}). Look at its log, try again")
+    if not _is_health(answer):
+        raise WrongAddress(
+            f"{url}: a server answers, but it is no Grafana ({answer.status_code} for /api/health). Is the address "
+            "complete, with its port and path? The token was not sent"
+        )
+
+
+def _is_health(answer: requests.Response) -> bool:
+    """Whether it is what Grafana says of its health."""
+    try:
+        said = answer.json()
+    except requests.exceptions.JSONDecodeError:
+        return False
+    return answer.status_code == 200 and isinstance(said, dict) and "database" in said
+
+
 @contextlib.contextmanager
-def _as_publish_failed(url: str) -> Iterator[None]:
-    """What the client and the network raise, as a sentence for the user."""
+def _as_publish_failed(url: str, done: Sequence[Published]) -> Iterator[None]:
+    """What the client and the network raise, as a sentence for the user, with what was done before."""
     try:
         yield
     except GrafanaException as error:
-        raise _failure_of(url, error) from error
+        failure = _failure_of(url, error)
+        raise type(failure)(f"{failure}. {_before(done)}") from error
     except (requests.exceptions.InvalidJSONError, KeyError, TypeError) as error:
         # of a page that is no JSON the client looks for a key in the text
         raise WrongAddress(
             f"{url}: something answers, but not as Grafana does. Is it Grafana's address, with its path?"
         ) from error
+    except requests.exceptions.SSLError as error:
+        raise _secure_connection_failed(url, error) from error
     except requests.RequestException as error:
-        raise GrafanaUnavailable(f"{url}: no answer ({type(error).__name__}). Is it running?") from error
+        raise GrafanaUnavailable(
+            f"{url}: no answer ({type(error).__name__}). Is it running? {_before(done)}"
+        ) from error
+
+
+def _secure_connection_failed(url: str, error: requests.exceptions.SSLError) -> WrongAddress:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return WrongAddress(
+            f"{url}: its certificate is not known here, or is for another name. Set REQUESTS_CA_BUNDLE to the file of "
+            "the certificate authority, and use the name that the certificate has"
+        )
+    return WrongAddress(f"{url}: this port does not speak HTTPS. Write the address with http://")
+
+
+def _before(done: Sequence[Published]) -> str:
+    """What was written before it went wrong."""
+    written = [one.uid for one in done if one.outcome is not Outcome.UNCHANGED]
+    if not written:
+        return "Nothing was changed before that"
+    return f"Written before that: {', '.join(written)}; the others are as they were"
 
 
 def _failure_of(url: str, error: GrafanaException) -> PublishFailed:
     status = int(error.status_code)
     match status:
+        case 400 if "provisioned" in _said(error):
+            return PublishRefused(
+                f"{url}: {_said(error)} (400). Grafana reads this dashboard from a file: either replace that file "
+                "(dashboards/generated), or take kpiwatch out of Grafana's provisioning and publish again"
+            )
         case 401:
             return WrongAddress(f"{url}: the token is not accepted (401). Give one of a service account, role Editor")
         case 403:
-            return WrongAddress(f"{url}: the token may not do that (403). Its service account needs the role Editor")
+            return WrongAddress(
+                f"{url}: the token may not do that (403): {_said(error)}. Its service account needs the role Editor"
+            )
         case 404:
             return WrongAddress(f"{url}: there is no Grafana there (404). Is its path missing in the address?")
         case 412:
@@ -150,14 +209,28 @@ def _said(error: GrafanaException) -> str:
 
 
 def _absent(get: Any, uid: str) -> bool:
-    """Whether there is no such thing."""
+    """Whether there is no such thing. Of what is missing Grafana 12 says to an Editor that it may not be read (403)."""
     try:
         get(uid)
     except GrafanaClientError as error:
-        if error.status_code != 404:
+        if not _is_missing(error):
             raise
         return True
     return False
+
+
+def _is_missing(error: GrafanaClientError) -> bool:
+    status = int(error.status_code)
+    return status == 404 or (status == 403 and bool(re.search("(folders|dashboards):read", _said(error))))
+
+
+def _create_folder(grafana: GrafanaFace, title: str, folder: str) -> None:
+    """A folder that is there and may not be read is left: Grafana says whether we may write into it."""
+    try:
+        grafana.folder.create_folder(title, folder)
+    except GrafanaClientError as error:
+        if int(error.status_code) not in (409, 412):
+            raise
 
 
 def _publish(grafana: GrafanaFace, folder: str, dashboard: Json, dry_run: bool) -> Published:
@@ -181,7 +254,7 @@ def _present(grafana: GrafanaFace, folder: str, uid: str) -> Json | None:
     try:
         found = grafana.dashboard.get_dashboard(uid)
     except GrafanaClientError as error:
-        if error.status_code != 404:
+        if not _is_missing(error):
             raise
         return None
     if found["meta"].get("folderUid") != folder:

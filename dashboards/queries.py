@@ -1,5 +1,7 @@
 """PromQL that several dashboards ask. Every query gives one series per key, so that tables can be joined by it."""
 
+from dashboards.page import Page
+from dashboards.panels import MEASURED
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
 from services.metric_names.recording_rules import UNIT_RANK
@@ -19,20 +21,41 @@ def row(metric: Metric, chosen: str, by: str) -> str:
     return f'max by ({by}) ({metric.name}{{variant="official",{chosen}}})'
 
 
-def shares(figures: str) -> str:
-    """Those of the figures that are shares of one: shown in per cent."""
-    return f"{figures} and on (kpi) {_SHARE}"
+def read(figures: str) -> str:
+    """Figures of promises as they are read: of shares per cent. Of `metrics.VALUE` ask `metrics.SHOWN` instead."""
+    return f"(100 * {figures} and on (kpi) {_SHARE} or {figures} unless on (kpi) {_SHARE})"
 
 
-def others(figures: str) -> str:
-    """Those that are counted in a unit of measure of their own."""
-    return f"{figures} unless on (kpi) {_SHARE}"
+def measured(page: Page, kpi: str = "", variant: str = "official") -> str:
+    """What the figures of promises are counted in, as series by kpi (and variant) with the label MEASURED: of a share
+    `%`. `kpi`: a further matcher; `variant`: empty: each definition by its own."""
+    label = page.label("unit_of_measure")
+    chosen = f'{{variant="{variant}"{kpi}}}' if variant else f"{{{kpi.removeprefix(',')}}}"
+    info = f"{metrics.PROMISE_INFO.name}{chosen}"
+    named = f'label_replace({info}, "{MEASURED}", "$1", "{label}", "(.*)")'
+    named = f'label_replace({named}, "{MEASURED}", "%", "unit_of_measure", "share")'
+    return f"max by (kpi, {'' if variant else 'variant, '}{MEASURED}) ({named})"
 
 
 def named(series: str, *labels: str) -> str:
     """The series of promises, with labels of kpi_promise_info beside them."""
     texts = ", ".join(labels)
     return f"{series} * on (kpi) group_left ({texts}) max by (kpi, {texts}) ({INFO})"
+
+
+def described(page: Page, series: str, *labels: str) -> str:
+    """The series of promises with number and title in the label `promise`, the unit of measure in MEASURED, and further
+    labels of kpi_promise_info."""
+    title = page.label("title")
+    texts = ", ".join((PROMISE, MEASURED, *labels))
+    info = f'label_join({INFO}, "{PROMISE}", " ", "kpi", "{title}")'
+    info = f'label_replace({info}, "{MEASURED}", "$1", "{page.label("unit_of_measure")}", "(.*)")'
+    info = f'label_replace({info}, "{MEASURED}", "%", "unit_of_measure", "share")'
+    return f"{series} * on (kpi) group_left ({texts}) max by (kpi, {texts}) ({info})"
+
+
+PROMISE = "promise"
+"""The label of `described`: number and title of a promise."""
 
 
 def of_units(series: str, title: str) -> str:
@@ -46,13 +69,13 @@ def of_units(series: str, title: str) -> str:
 
 def how_many(series: str) -> str:
     """How many series there are; 0, not absent, where there are none although the figures are there."""
-    return f"count({series}) or {_NONE}"
+    return f"count({series}) or {NONE}"
 
 
 def counted(series: str) -> str:
     """A sum that is 0, not absent, where nothing is counted although the figures are there."""
-    return f"sum({series}) or {_NONE}"
+    return f"sum({series}) or {NONE}"
 
 
-_NONE = f"0 * max({metrics.WATERMARK.name})"
+NONE = f"0 * max({metrics.WATERMARK.name})"
 """0 while there are figures at all. Where the exporter does not answer nothing is known: no zero may say otherwise."""

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.codes import names
 from dashboards.page import Page
+from services.catalog.words.unit_names import source_title
 from services.domain.judging import data_quality as signals
 from services.domain.judging import late_reports
 from services.domain.judging.quarantine import QUARANTINED
@@ -58,3 +59,8 @@ def all_signal_names(page: Page) -> SignalNames:
 def unit_names(page: Page) -> ValueMap:
     """Unit → its title, for a column that holds units."""
     return names(page, {code: unit.title for code, unit in page.plan.units.items()})
+
+
+def source_names(page: Page) -> ValueMap:
+    """Source → its name, for a column that holds sources."""
+    return names(page, {source: source_title(source, page.plan) for source in page.plan.sources})

@@ -8,30 +8,39 @@ from dashboards.codes import names
 from dashboards.page import Page
 from services.catalog.words import wording
 from services.catalog.words.wording import MISSED_EFFORT, SIGNS, STATE_NAMES
+from services.domain.plan.plan import Title
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names.recording_rules import ASPIRED, RANKS
 
+RED, GREEN = "#D9122F", "#1A812A"
 COLOURS = {
-    State.MISSED: "#C4162A",
-    State.AT_RISK: "#FF780A",
-    State.UNMEASURED: "#8F3BB8",
-    State.STALE: "#6B4F2A",
-    State.INSUFFICIENT: "#8AB8FF",
-    State.PROVISIONAL: "#E0529C",
-    State.NO_DATA: "#7B8087",
-    State.MET: "#37872D",
-    State.UNTARGETED: "#1F60C4",
+    State.MISSED: RED,
+    State.AT_RISK: "#BE4E00",
+    State.UNMEASURED: "#9F56A6",
+    State.STALE: "#7A6A0E",
+    State.INSUFFICIENT: "#276FD6",
+    State.PROVISIONAL: "#D6118B",
+    State.NO_DATA: "#6E7276",
+    State.MET: GREEN,
+    State.UNTARGETED: "#764EF9",
 }
-"""Only `met` is green and only `missed` red; what is not judged looks like neither (rule 9)."""
-ASPIRED_COLOUR = "#0B8A8F"
+"""Only `met` is green and only `missed` red; what is not judged looks like neither (rule 9). White text on each is read
+at a glance (4.5 to 1), and each as a large number on the dark and the light theme (3 to 1)."""
+ASPIRED_COLOUR = "#007682"
 """Of a missed promise that is never red (rule 10)."""
 
-YELLOW_CARD, RED_CARD = "#F2CC0C", "#C4162A"
+YELLOW_CARD, RED_CARD = "#8A6D00", RED
+
+_SHORT = {
+    State.UNMEASURED: Title(zh="无法评价", en="unmeasured"),
+    State.PROVISIONAL: Title(zh="推进中或暂定", en="not due, provisional"),
+}
+"""Names that have to fit above a number."""
 
 
 def shown(state: State, page: Page) -> str:
     """Sign and word."""
-    return f"{SIGNS[state]} {page.name(STATE_NAMES[state])}"
+    return f"{SIGNS[state]} {page.name(_SHORT.get(state, STATE_NAMES[state]))}"
 
 
 class Look(NamedTuple):

@@ -4,10 +4,12 @@ They are for the speed of the plan's clock: 1 unless the settings name a simulat
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from services.alert_rules.write import write_rules
+from services.alert_rules.write import DOCKER, write_rules
 from services.catalog.load.plan_folder import load_plan
+from services.metric_names.alert_pages import AlertPages
 from services.runtime.clock import Clock
 from services.runtime.logs import complain
 from services.runtime.settings import Settings, SettingsError
@@ -33,7 +35,8 @@ def main() -> int:
         return 3
     if speed <= 0:
         parser.error("the clock is stopped: give the speed that it will have, --speed above 0")
-    for path in write_rules(plan, speed, given.folder):
+    at = replace(DOCKER, pages=AlertPages.of(settings, plan))
+    for path in write_rules(plan, speed, given.folder, at):
         print(path)
     return 0
 

@@ -1,15 +1,20 @@
 """The frame of an alert: what every alerting rule has, and how long it waits."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from services.alert_rules.durations import of_plan, text
-from services.domain.plan.plan import Title
+from services.alert_rules.expressions import unit_name
+from services.catalog.words.wording import SEVERITY_NAMES
+from services.domain.plan.plan import Plan, Title
+from services.metric_names.alert_pages import AlertPages
 
 Rule = dict[str, Any]
 """A rule as Prometheus' file has it."""
 
 OPERATIONS = "operations"
 """The unit of alerts about the machinery: the operations centre."""
+CENTRE = Title(zh="运行中心", en="operations centre")
 
 
 class Waits(NamedTuple):
@@ -39,6 +44,15 @@ def real_time(hold: float, keep: float) -> Waits:
     return Waits(hold, keep, by_plan=False)
 
 
+class Surroundings(NamedTuple):
+    """What the rules of a plan depend on beside the alert."""
+
+    plan: Plan
+    speed: float
+    """Of the plan's clock."""
+    pages: AlertPages
+
+
 class Alert(NamedTuple):
     """An alerting rule. Its runbook is `deploy/runbooks/NAME.md`."""
 
@@ -50,22 +64,38 @@ class Alert(NamedTuple):
     waits: Waits | None
     """None: the alert is always active."""
     annotations: dict[str, str] = {}
-    """Beside the summary and the link to the runbook."""
+    """Beside those that every alert has."""
+    chosen: Mapping[str, str] = {}
+    """What its dashboard is to show: variables, as they are written in an address; may be templates of Prometheus."""
 
-    def rule(self, speed: float, runbooks: str) -> Rule:
-        """As Prometheus' file has it. `speed`: of the plan's clock; `runbooks`: what a runbook's link begins with."""
+    def rule(self, around: Surroundings) -> Rule:
+        """As Prometheus' file has it."""
+        who, asked = _addressee(self.labels.get("unit"), around.plan), SEVERITY_NAMES[self.labels["severity"]]
         return {
             "alert": self.name,
             "expr": self.expr,
-            **(self.waits.written(speed) if self.waits else {}),
+            **(self.waits.written(around.speed) if self.waits else {}),
             "labels": self.labels,
             "annotations": {
                 "summary_zh": self.summary.zh,
                 "summary_en": self.summary.en,
+                "unit_zh": who.zh,
+                "unit_en": who.en,
+                "action_zh": asked.zh,
+                "action_en": asked.en,
                 **self.annotations,
-                "runbook_url": f"{runbooks}{self.name}.md",
+                **around.pages.annotations(self.name, self.chosen),
             },
         }
+
+
+def _addressee(unit: str | None, plan: Plan) -> Title:
+    """Who is to act, by name. `unit`: of a fixed label; None: the label comes with the series."""
+    if unit is None:
+        return Title(zh=unit_name("zh"), en=unit_name("en"))
+    if unit == OPERATIONS:
+        return CENTRE
+    return plan.units[unit].title if unit in plan.units else Title(zh=unit, en=unit)
 
 
 def to_operations(severity: str) -> dict[str, str]:

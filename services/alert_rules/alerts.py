@@ -5,7 +5,7 @@ time(). An alert about the plan waits by the plan's clock: its times are divided
 about the machinery waits in real time.
 """
 
-from services.alert_rules.alert import Rule
+from services.alert_rules.alert import Rule, Surroundings
 from services.alert_rules.briefing_alerts import briefing_alerts
 from services.alert_rules.desk_alerts import desk_alerts
 from services.alert_rules.figure_alerts import figure_alerts
@@ -16,10 +16,12 @@ from services.alert_rules.pipeline_alerts import pipeline_alerts
 from services.alert_rules.promise_alerts import promise_alerts
 from services.alert_rules.recording import recording_rules
 from services.domain.plan.plan import Plan, Promise
+from services.metric_names.alert_pages import NO_ADDRESSES, AlertPages
 
 
-def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
-    """The rules file. `speed`: of the plan's clock; `runbooks`: what a runbook's link begins with."""
+def rule_groups(plan: Plan, speed: float, pages: AlertPages = NO_ADDRESSES) -> Rule:
+    """The rules file. `speed`: of the plan's clock; `pages`: where dashboards and runbooks are."""
+    around = Surroundings(plan, speed, pages)
     promises = _official(plan)
     groups = {
         "promises": [alert for promise in promises for alert in promise_alerts(promise, plan)],
@@ -35,7 +37,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "groups": [
             {"name": "kpiwatch.records", "rules": list(recording_rules(promises))},
             *(
-                {"name": f"kpiwatch.{name}", "rules": [alert.rule(speed, runbooks) for alert in alerts]}
+                {"name": f"kpiwatch.{name}", "rules": [alert.rule(around) for alert in alerts]}
                 for name, alerts in groups.items()
             ),
         ]

@@ -8,6 +8,7 @@ from services.alert_rules.expressions import begins_in_working_hours, by_source,
 from services.domain.plan.plan import Title
 from services.domain.results.published import State
 from services.metric_names import metrics
+from services.metric_names.alert_pages import VALUE_OF_LABEL
 from services.metric_names.recording_rules import BACKDATED_SHARE
 
 MAXIMUM_BACKDATED_SHARE = 0.05
@@ -69,4 +70,5 @@ def _any_promise(name: str, expr: str, severity: str, words: Title, waits: Waits
         zh=f"{promise_name('zh')}（{{{{ $labels.kpi }}}}）{words.zh}",
         en=f"{promise_name('en')} ({{{{ $labels.kpi }}}}) {words.en}",
     )
-    return Alert(name, expr, {"scope": "district", **to_operations(severity)}, summary, waits)
+    chosen = {"kpi": VALUE_OF_LABEL.format("kpi"), "unit": "ALL"}
+    return Alert(name, expr, {"scope": "district", **to_operations(severity)}, summary, waits, chosen=chosen)

@@ -11,6 +11,7 @@ from services.alert_rules.durations import DAY, HOUR, MINUTE
 from services.alert_rules.expressions import REFUSED, begins_in_working_hours, one_of_words, promise_name, unit_name
 from services.domain.plan.plan import Terms, Title
 from services.metric_names import desk_metrics, metrics
+from services.metric_names.alert_pages import VALUE_OF_LABEL
 from services.metric_names.recording_rules import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE
 from services.runtime.worker_failures import REPEATED
 
@@ -80,6 +81,7 @@ def _sources_and_calendar(terms: Terms) -> Iterator[Alert]:
             " ({{ $labels.kpi }})",
         ),
         plan_time(MINUTE, 15 * MINUTE),
+        chosen={"unit": VALUE_OF_LABEL.format("unit")},
     )
     left = f"(min({metrics.CALENDAR_END.name}) - {CLOCK})"
     yield Alert(

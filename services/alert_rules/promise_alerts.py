@@ -7,11 +7,15 @@ from typing import NamedTuple
 from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
 from services.alert_rules.durations import HOUR, MINUTE
 from services.alert_rules.expressions import unit_name
+from services.catalog.words.misses import too_many, until_missed
 from services.catalog.words.phrases import objective_words
 from services.catalog.words.promise_text import objective
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, unit_of_measure
 from services.domain.plan.plan import CasePromise, Plan, Promise, Strength, Title
+from services.domain.results.budget import may_count_misses
 from services.domain.results.published import State
+from services.metric_names.alert_pages import VALUE_OF_LABEL
+from services.metric_names.metrics import MISSES_LEFT
 from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
 
 
@@ -62,6 +66,11 @@ def _alert(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Alert:
         _summary(promise, plan, scope, bad),
         bad.waits,
         {"clause": promise.clause, "objective_zh": target.zh, "objective_en": target.en},
+        {
+            "kpi": promise.id,
+            "unit": "ALL" if scope == "district" else VALUE_OF_LABEL.format("unit"),
+            "window": promise.official_window.value,
+        },
     )
 
 
@@ -80,10 +89,26 @@ def _summary(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Title:
     name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
     aimed = target.zh.removeprefix("应为")
     against = words.zh.format(aimed if aimed[0].isdigit() else f"（{aimed}）")
+    left = _misses_left(promise, scope)
     return Title(
-        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}",
-        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}",
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}{left.zh}",
+        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}{left.en}",
     )
+
+
+def _misses_left(promise: Promise, scope: str) -> Title:
+    """How many misses are left, or too many, when the alert is written; empty where that is not known."""
+    if not may_count_misses(promise):
+        return Title(zh="", en="")
+    unit = '"ALL"' if scope == "district" else "$labels.unit"
+    series = f"{MISSES_LEFT.name}{{kpi='{promise.id}',unit='%s'}}"
+    number = '{{ . | first | value | printf "%.0f" }}'
+    found = ((f"max({series} >= 0) + 1", until_missed), (f"-max({series} < 0)", too_many))
+    zh = en = ""
+    for asked, in_words in found:
+        said, begin = in_words(promise, number), f'{{{{ with query (printf "{asked}" {unit}) }}}}'
+        zh, en = f"{zh}{begin}，{said.zh}{{{{ end }}}}", f"{en}{begin}; {said.en}{{{{ end }}}}"
+    return Title(zh=zh, en=en)
 
 
 def _figure(promise: Promise, plan: Plan, scope: str) -> Title:

@@ -15,6 +15,7 @@ from services.metric_names.recording_rules import (
     STATE_COUNT,
     SWEEP_AGE,
     UNIT_RANK,
+    UNIT_SHOWN,
     UNIT_STATE,
     UNIT_STATE_AT_MIDNIGHT,
     UNIT_VALUE,
@@ -26,6 +27,7 @@ _BY_WINDOW = (
     (UNIT_STATE, metrics.STATE, "kpi, unit, state"),
     (UNIT_STATE_AT_MIDNIGHT, metrics.STATE_AT_MIDNIGHT, "kpi, unit, state"),
     (UNIT_VALUE, metrics.VALUE, "kpi, unit"),
+    (UNIT_SHOWN, metrics.SHOWN, "kpi, unit"),
 )
 """Rules that exist once for each official window: their name, their metric, the labels that they keep."""
 

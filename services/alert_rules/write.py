@@ -19,13 +19,13 @@ from services.alert_rules.notice_alerts import NOTIFIER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
+from services.metric_names.alert_pages import NO_ADDRESSES, AlertPages
 
 _HEADER = (
     "# Generated from the plan by `python -m services.alert_rules`. "
     "Do not edit: change the plan or services/alert_rules.\n"
 )
 
-RUNBOOKS = "deploy/runbooks/"
 TOKEN_FILE = "/secrets/webhook-token"
 """Where the Alertmanager of docker-compose.yml reads the token of the notifier's webhook."""
 SCRAPE_SECONDS = 15
@@ -56,6 +56,8 @@ class Addresses:
     """Its name is resolved at each scrape: there may be no relay, or several."""
     briefings: str | None = None
     """Resolved at each scrape, too: not everybody has them sent."""
+    pages: AlertPages = NO_ADDRESSES
+    """Where browsers find dashboards and runbooks."""
 
 
 DOCKER = Addresses(
@@ -121,7 +123,7 @@ def write_rules(plan: Plan, speed: float, folder: Path, at: Addresses = DOCKER) 
     """
     files = {
         folder / "prometheus" / "prometheus.yml": prometheus_config(speed, at),
-        folder / "prometheus" / "rules.yml": rule_groups(plan, speed, RUNBOOKS),
+        folder / "prometheus" / "rules.yml": rule_groups(plan, speed, at.pages),
         folder / "prometheus" / "history.yml": history_config(at.prometheus),
         folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, at.notifier_url, str(at.token_file)),
     }

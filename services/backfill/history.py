@@ -5,6 +5,7 @@ past: they are about running processes. Memory does not grow with the rows: line
 metric and block, because OpenMetrics wants a metric's lines together.
 """
 
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from services.backfill import recorded
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
+from services.domain.results.budget import Versions
 from services.domain.results.published import Level, ValueRow
 from services.domain.results.side_results import SideResults
 from services.domain.time.zone import Instant, Zone, instant_of
@@ -30,6 +32,7 @@ from services.metric_names.samples import (
     plan_samples,
     row_labels,
     row_samples,
+    samples_by_promise,
     signal_samples,
     source_samples,
 )
@@ -42,7 +45,7 @@ _LINES_IN_MEMORY = 200_000
 _IDENTITY = ValueRow._fields.index("window") + 1
 """So many columns say of what a row is; the next say when."""
 
-_OF_ROWS = (*metrics.ROW_METRICS.values(), metrics.STATE, metrics.STATE_AT_MIDNIGHT)
+_OF_ROWS = (*metrics.ROW_METRICS.values(), *metrics.OF_A_PROMISE, metrics.STATE, metrics.STATE_AT_MIDNIGHT)
 _BESIDE = (
     *metrics.FORECAST_METRICS.values(),
     *(metrics.SIGNAL, metrics.SIGNAL_OF, metrics.CARDS_OPEN, metrics.VERDICTS),
@@ -84,6 +87,7 @@ class History:
         self._working_time = WorkingTime.of(plan)
         self._moments = moments
         self._windows = recorded.OfficialWindows(plan)
+        self._versions = Versions.of(plan)
         self._unchanging = [one for _, measured in plan_samples(plan) for one in measured]
         through = self._working_time.published_through / 1_000_000
         self._unchanging.append(Measured(metrics.CALENDAR_END, WrittenLabels({}), through))
@@ -126,12 +130,14 @@ class History:
             self._rows[moment] += 1
             labels = row_labels(row)
             before = self._at_midnight(earlier, row, moment)
-            for one in row_samples(row, figures_of(row), labels):
+            computed = tuple(samples_by_promise(row, self._versions.at(row), labels))
+            for one in (*row_samples(row, figures_of(row), labels), *computed):
                 yield moment, one
             if before:
                 yield moment, Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
             if self._windows.has(row):
-                for one in self._windows.records(row, before):
+                read = next((one.value for one in computed if one.metric is metrics.SHOWN), None)
+                for one in self._windows.records(row, before, read):
                     yield moment, one
                 if recorded.is_whole(row):
                     self._states[moment][row.state] += 1
@@ -200,7 +206,8 @@ class _Lines:
 
     def add(self, moment: Instant, one: Measured) -> None:
         metric, labels, value = one
-        line = f"{metric.name}{labels.text} {value!r} {moment / 1_000_000:.15g}\n"
+        number = "+Inf" if value == math.inf else repr(value)
+        line = f"{metric.name}{labels.text} {number} {moment / 1_000_000:.15g}\n"
         self._held.setdefault((_block(moment), metric), []).append(line)
         self._count += 1
         if self._count >= _LINES_IN_MEMORY:

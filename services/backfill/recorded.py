@@ -19,6 +19,7 @@ from services.metric_names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured, W
 UNIT_STATE = Metric(recording_rules.UNIT_STATE, "The state of a promise in its official window.")
 UNIT_RANK = Metric(recording_rules.UNIT_RANK, "The state as a number: 1 is the worst.")
 UNIT_VALUE = Metric(recording_rules.UNIT_VALUE, "The figure of a promise in its official window.")
+UNIT_SHOWN = Metric(recording_rules.UNIT_SHOWN, "The figure of a promise in its official window, as it is read.")
 STATE_COUNT = Metric(recording_rules.STATE_COUNT, "How many promises of the district are in a state.")
 UNIT_STATE_AT_MIDNIGHT = Metric(
     recording_rules.UNIT_STATE_AT_MIDNIGHT, "The state at midnight, where it is another now."
@@ -29,7 +30,7 @@ CLOCK = Metric(recording_rules.CLOCK, "What the plan's clock shows.")
 WORKING = Metric(recording_rules.WORKING, "1 while the default opening hours run.")
 
 ALL = (
-    *(UNIT_STATE, UNIT_RANK, UNIT_VALUE, UNIT_STATE_AT_MIDNIGHT),
+    *(UNIT_STATE, UNIT_RANK, UNIT_VALUE, UNIT_SHOWN, UNIT_STATE_AT_MIDNIGHT),
     *(STATE_COUNT, CARDS, BACKDATED_SHARE, CLOCK, WORKING),
 )
 
@@ -48,8 +49,9 @@ class OfficialWindows:
         whole = row.variant == "official" and row.item == ALL_ITEMS
         return whole and self._windows.get(row.kpi) == row.window
 
-    def records(self, row: ValueRow, before: str) -> Iterator[Measured]:
-        """The records of one such row. `before`: the state when its day began, where it was another one; else empty."""
+    def records(self, row: ValueRow, before: str, read: float | None) -> Iterator[Measured]:
+        """The records of one such row. `before`: the state when its day began, where it was another one; else empty.
+        `read`: its figure as it is read (`metrics.SHOWN`); None without one."""
         labels = {"kpi": row.kpi, "unit": row.unit, "window": row.window}
         shared = WrittenLabels(labels)
         yield Measured(UNIT_STATE, WrittenLabels(labels | {"state": row.state}), 1)
@@ -59,6 +61,8 @@ class OfficialWindows:
             yield Measured(UNIT_STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
         if row.value:
             yield Measured(UNIT_VALUE, shared, float(row.value))
+        if read is not None:
+            yield Measured(UNIT_SHOWN, shared, read)
 
 
 def is_whole(row: ValueRow) -> bool:

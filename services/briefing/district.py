@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from functools import cached_property
 
 from services.briefing.period import Span
-from services.domain.plan.plan import Plan, Promise, Strength
-from services.domain.results.published import WORST_FIRST, Card, State, ValueRow
+from services.domain.plan.plan import Plan, Promise
+from services.domain.results.budget import distance_of
+from services.domain.results.published import Card, State, ValueRow
 from services.domain.time.zone import Instant, Zone
-from services.figures.promises import in_force
+from services.figures.promises import in_force, worst_first
 from services.figures.shown import row_key
 from services.ledger.checkpoints import Checkpoint
 from services.ledger.order_book import OrderBook
-
-_STRENGTHS = tuple(Strength)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,9 @@ class Standing:
         return State(self.before.state) if self.before else None
 
     @property
-    def rank(self) -> tuple[int, int, float, str]:
-        """Worst first: by state, by how the plan binds, by how much of the target is missing."""
-        return WORST_FIRST.index(self.state), _STRENGTHS.index(self.promise.strength), -self._gap, self.promise.id
-
-    @property
-    def _gap(self) -> float:
-        """How far the value is from its target, as a share of the target."""
-        target = self.promise.target
-        if target is None or not self.row.value:
-            return 0.0
-        return abs(float(target.amount) - float(self.row.value)) / (float(target.amount) or 1.0)
+    def rank(self) -> tuple[int, bool, Fraction | float, str]:
+        """Worst first."""
+        return worst_first(self.promise, self.state, distance_of(self.row, self.promise))
 
 
 @dataclass(frozen=True, slots=True)

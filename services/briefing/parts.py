@@ -7,6 +7,7 @@ from services.briefing.district import Standing
 from services.briefing.model import Cell, Counted, Form, Language, Number, State
 from services.catalog.words.wording import state_name
 from services.domain.plan.plan import Plan, Promise
+from services.domain.results.budget import misses_left_of
 from services.domain.results.published import Card, ValueRow
 from services.domain.results.published import State as PromiseState
 from services.figures.shown import NOTHING, is_share, row_key, shown
@@ -15,6 +16,8 @@ from services.ledger.order_book import Order
 
 FAILED = "denominator-numerator"
 """In the place of a column: the difference of two."""
+MISSES_LEFT = "misses_left"
+"""In the place of a column: what `budget.misses_left_of` computes of several."""
 
 
 def figure(row: ValueRow, column: str, promise: Promise) -> Number | str:
@@ -77,6 +80,14 @@ def record_number(checkpoint: Checkpoint) -> Number:
 
 def _count(rows: tuple[str, ...], of: Counted) -> Number:
     return Number(str(len(rows)), Decimal(len(rows)), rows, of)
+
+
+def left(row: ValueRow, promise: Promise) -> Number | None:
+    """How many misses are left; None where some are too many, or where misses are not counted."""
+    found = misses_left_of(row, promise)
+    if found is None or found < 0:
+        return None
+    return Number(str(found), Decimal(found), (row_key(row),), MISSES_LEFT)
 
 
 def state(row: ValueRow, promise: Promise, language: Language) -> State:

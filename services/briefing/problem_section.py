@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from services.briefing import words
 from services.briefing.district import District, Standing
 from services.briefing.model import Cell, Language, Section
-from services.briefing.parts import failed, figure, joined, state
+from services.briefing.parts import failed, figure, joined, left, state
 from services.briefing.state_sections import leads_of, name_of, unit_of
 from services.catalog.words.all_kinds import words_of
+from services.catalog.words.misses import COUNTERS
 from services.catalog.words.names import names_for
 from services.catalog.words.wording import measure_title
 from services.domain.plan.plan import CasePromise, Promise, as_tuple
@@ -62,8 +63,20 @@ def _kept(row: ValueRow, promise: Promise) -> Cell:
 # ---- where it fails ----------------------------------------------------------------------------------------
 def _where(one: Standing, district: District, language: Language) -> Cell:
     """The units and the parts of the process in which it fails; a dash where nothing is known."""
-    sentences = [*_units(one, district, language), *_nodes(one, district, language), *_unreported(one, language)]
+    sentences = [
+        *_left(one, language),
+        *_units(one, district, language),
+        *_nodes(one, district, language),
+        *_unreported(one, language),
+    ]
     return joined(sentences, "；" if language is Language.ZH else "; ") or (NOTHING,)
+
+
+def _left(one: Standing, language: Language) -> Iterator[Cell]:
+    """How many misses are left of what is not missed yet."""
+    number = left(one.row, one.promise) if one.state is State.AT_RISK else None
+    if number is not None:
+        yield _in(language, ("余量", number, COUNTERS[one.promise.about]), ("misses left: ", number))
 
 
 def _units(one: Standing, district: District, language: Language) -> Iterator[Cell]:
@@ -77,17 +90,13 @@ def _units(one: Standing, district: District, language: Language) -> Iterator[Ce
         return
     failing = [(row.unit, number) for row in rows if (number := failed(row)) is not None]
     for id, number in sorted(failing, key=lambda one: -one[1].amount)[:_UNITS]:
-        unit, counter = unit_of(id, district, language), _COUNTERS[one.promise.about]
+        unit, counter = unit_of(id, district, language), COUNTERS[one.promise.about]
         yield _in(language, (unit, number, f"{counter}不符合"), (f"{unit}: ", number, " not kept"))
 
 
 def _in(language: Language, zh: Cell, en: Cell) -> Cell:
     """The one that is in the language."""
     return zh if language is Language.ZH else en
-
-
-_COUNTERS = {"case": "件", "entry": "项", "duty": "份", "figure": "件"}
-"""What a promise is about → how Chinese counts it."""
 
 
 def _nodes(one: Standing, district: District, language: Language) -> Iterator[Cell]:

@@ -1,12 +1,15 @@
 """Working time as a plan counts it, for the questions that are asked of "now": is it open, who has been silent."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Self
 
 from services.catalog.load.calendars import calendar_of
 from services.domain.judging.judge import Judge
-from services.domain.plan.plan import Plan
+from services.domain.plan.plan import DEFAULT_HALL, Plan
+from services.domain.plan.statutory_time import hours_version
 from services.domain.results.silent_sources import silent_sources
+from services.domain.time.opening_hours import DEFAULT_SPANS
 from services.domain.time.zone import Instant
 
 
@@ -50,3 +53,11 @@ class WorkingTime:
     def text(self, now: Instant) -> str:
         """RFC 3339 in the plan's zone."""
         return self._law.zone.text(now)
+
+
+def working_day_seconds(plan: Plan) -> int:
+    """How much opening time a normal working day of the plan's default hall has, by the version that begins last."""
+    versions = [entry for entry in plan.hours if entry.id == DEFAULT_HALL]
+    weekly = hours_version(max(versions, key=lambda one: one.effective_from)).weekly if versions else {0: DEFAULT_SPANS}
+    lengths = Counter(sum(end - start for start, end in spans) for spans in weekly.values() if spans)
+    return lengths.most_common(1)[0][0] * 60

@@ -40,7 +40,7 @@ def publish_dashboards(
 ) -> None:
     """Put every dashboard into its folder, and remove those that were published once and are no more."""
     settings = Settings.from_environment()
-    made = dashboards(load_plan(settings.plan), settings.desk_url)
+    made = dashboards(load_plan(settings.plan), settings.desk_url, settings.runbooks_address)
     try:
         done = publish(url, _read() if token == "-" else token, made, dry_run=dry_run)
     except PublishFailed as error:

@@ -18,19 +18,28 @@ def say(text: str, *, err: bool = False) -> None:
 
 def safe_console(*, stderr: bool = False, width: int | None = None) -> Console:
     """Text is printed as it is: `[red]` in a name is not a colour. Our colours are styles, or `Text.from_markup`."""
-    made = Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    made = _Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
     made.push_render_hook(_Safe())
     return made
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Who reads has gone: that is no failure, and the command line knows it (`_with_early_ends`)."""
+        raise BrokenPipeError
 
 
 class _Safe(RenderHook):
     """Works behind the layout, so that no text gets past it."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        return [_SafePart(part) for part in renderables]
+        return [SafePart(part) for part in renderables]
 
 
-class _SafePart:
+class SafePart:
+    """What a console shows, with everything in it made harmless. Whoever draws on the whole screen says so itself: that
+    is done behind the hook of the console."""
+
     def __init__(self, part: ConsoleRenderable) -> None:
         self._part = part
 

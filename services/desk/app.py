@@ -54,6 +54,7 @@ from services.desk.pages import (
     home,
     logs,
     promises,
+    runbooks,
     sign_in,
     supervision,
 )
@@ -80,6 +81,7 @@ FAMILIES: Final[tuple[Pages, ...]] = (
     logs.PAGES,
     acts.PAGES,
     centre.PAGES,
+    runbooks.PAGES,
 )
 """All pages. The first route that fits a path is taken."""
 

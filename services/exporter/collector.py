@@ -193,7 +193,12 @@ class PlanCollector(Collector):
     def collect(self) -> Iterator[Family]:
         """All families."""
         given = ScrapeInput(self._now(), self._snapshot.scrape(), self._counts(), self._working_time)
-        for metric in (*metrics.ROW_METRICS.values(), metrics.STATE, metrics.STATE_AT_MIDNIGHT):
+        for metric in (
+            *metrics.ROW_METRICS.values(),
+            *metrics.OF_A_PROMISE,
+            metrics.STATE,
+            metrics.STATE_AT_MIDNIGHT,
+        ):
             yield _of_samples(metric, given.scrape.rows.get(metric.name, []))
         for metric in (*metrics.FORECAST_METRICS.values(), metrics.SIGNAL, metrics.SIGNAL_OF):
             yield _of_samples(metric, given.scrape.signals.get(metric.name, []))

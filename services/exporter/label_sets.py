@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from services.domain.plan.plan import Plan, Window
+from services.domain.results.budget import Versions
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured
@@ -21,6 +22,8 @@ class LabelSets:
     units: frozenset[str]
     items: frozenset[str]
     open: bool
+    versions: Versions
+    """The promises to which value rows belong."""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
@@ -29,6 +32,7 @@ class LabelSets:
             units=frozenset(plan.units) | {WHOLE_DISTRICT},
             items=frozenset(plan.service_items) | _nodes(plan) | {ALL_ITEMS},
             open=plan.head.open,
+            versions=Versions.of(plan),
         )
 
     def has_row(self, labels: dict[str, str], state: str) -> bool:

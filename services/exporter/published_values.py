@@ -13,7 +13,14 @@ from services.exporter.exposition import WrittenSample
 from services.exporter.label_sets import LabelSets
 from services.messaging.records.values import PublishedRow, Signal, decode
 from services.metric_names import metrics
-from services.metric_names.samples import Measured, WrittenLabels, row_labels, row_samples, signal_samples
+from services.metric_names.samples import (
+    Measured,
+    WrittenLabels,
+    row_labels,
+    row_samples,
+    samples_by_promise,
+    signal_samples,
+)
 
 ROW_BUDGET = 40_000
 """Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""
@@ -89,7 +96,8 @@ class PublishedValues:
         if key not in states and len(states) >= self._row_budget:
             self._hidden[key] = "over_budget"
             return {}
-        found = row_samples(published.row, published.figures, labels)
+        found = list(row_samples(published.row, published.figures, labels))
+        found += samples_by_promise(published.row, self._sets.versions.at(published.row), labels)
         samples: dict[str, Sample] = {one.metric.name: WrittenSample.of(one) for one in found}
         before = published.state_at_midnight
         if before != state:

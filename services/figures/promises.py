@@ -1,11 +1,13 @@
 """Which promises a reader sees, and how they are counted. Reports, briefings and the terminal ask here, so that no two
 of them count differently."""
 
+import math
 from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Protocol, TypeVar
 
-from services.domain.plan.plan import Plan, Promise, Title, Window
+from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.results.published import WORST_FIRST, State, ValueRow
 
 _BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 变差", en="worse")
@@ -38,6 +40,15 @@ def promises_by_state(standings: Iterable[S]) -> dict[State, list[S]]:
     return {state: several for state, several in found.items() if several}
 
 
+def worst_first(
+    promise: Promise, state: State, distance: Fraction | float | None
+) -> tuple[int, bool, Fraction | float, str]:
+    """The order in which promises are listed: by state; what the plan binds to before what it asks to strive for; then
+    by the distance to the target (`budget.distance_of`), those without one last."""
+    least: Fraction | float = math.inf if distance is None else -distance
+    return WORST_FIRST.index(state), promise.is_never_red, least, promise.id
+
+
 def in_force(plan: Plan, day: int) -> dict[tuple[str, str], Promise]:
     """Each promise in the version that binds on a day, else in its first (rule 11)."""
     found: dict[tuple[str, str], Promise] = {}
@@ -46,14 +57,6 @@ def in_force(plan: Plan, day: int) -> dict[tuple[str, str], Promise]:
             found[promise.id, promise.variant] = promise
     order = {(promise.id, promise.variant): place for place, promise in enumerate(plan.promises)}
     return dict(sorted(found.items(), key=lambda one: order[one[0]]))
-
-
-def short_window(promise: Promise) -> Window | None:
-    """The window that shows the month by itself; None where the official one does, or none is published."""
-    for window in (Window.MONTH, Window.D30):
-        if window in promise.windows and window is not promise.official_window:
-            return window
-    return None
 
 
 def change(promise: Promise, before: ValueRow, now: ValueRow) -> Title | None:

@@ -1,9 +1,11 @@
-"""Cells of value rows as people read them: all their digits, so that nothing is rounded into compliance."""
+"""Cells of value rows as people read them: all their digits, or so few that a line takes them; nothing is ever rounded
+into compliance."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from services.domain.plan.plan import Promise
+from services.domain.results.budget import distance_of
 from services.domain.results.published import ValueRow
 
 _IN_THE_UNIT = ("value", "lower", "upper", "objective", "mean_gross", "p50", "p95")
@@ -33,6 +35,33 @@ def shown(row: ValueRow, column: str, promise: Promise) -> Shown:
     if column == "window_end":
         return Shown(text[:10], row_key(row), column)
     return Shown(_read(text, is_share(column, promise)), row_key(row), column)
+
+
+_HUNDREDTH = Decimal("0.01")
+
+
+def rounded(row: ValueRow, promise: Promise) -> str:
+    """The figure of a row with two decimals at most, a share in per cent, without its unit. What misses its target
+    never reads as if it reached it: 99.996 % is 99.99 % where 100 % is the target, as in the sentences of alerts."""
+    if not row.value:
+        return NOTHING
+    times = 100 if promise.figure_unit == "share" else 1
+    number = (Decimal(row.value) * times).quantize(_HUNDREDTH, ROUND_HALF_EVEN)
+    if times == 100:
+        number = _not_whole(Decimal(row.value), number)
+    target, apart = promise.target, distance_of(row, promise)
+    if target is not None and apart is not None and apart > 0 and target.holds(number / times):
+        is_above = target.relation == "<=" or (target.relation == "=" and Decimal(row.value) > target.amount)
+        number = target.amount * times + (_HUNDREDTH if is_above else -_HUNDREDTH)
+    text = f"{number.normalize():f}"
+    return f"{text} %" if times == 100 else text
+
+
+def _not_whole(share: Decimal, per_cent: Decimal) -> Decimal:
+    """Neither does a share read as all, or as none, that is not."""
+    if share < 1 <= per_cent / 100:
+        return 100 - _HUNDREDTH
+    return _HUNDREDTH if share > 0 >= per_cent else per_cent
 
 
 def is_share(column: str, promise: Promise) -> bool:

@@ -11,6 +11,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.catalog.load.schema import schemas
 from services.domain.plan.plan import Plan, Promise
 from services.domain.plan.statutory_time import Law
+from services.handbook.alerts import alerts_page
 from services.handbook.annex_table import annex_table
 from services.handbook.asyncapi import asyncapi
 from services.handbook.contract import filled
@@ -23,8 +24,8 @@ PARTS: Final = ("promises", "schema", "schema/events")
 
 
 def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
-    """Writes promises/*.md, schema/*.json, schema/events/*.json and asyncapi.json under `folder`, and the tables of
-    contract.md where that is there; a page that no promise has any more is removed.
+    """Writes promises/*.md, alerts.md, schema/*.json, schema/events/*.json and asyncapi.json under `folder`, and
+    the tables of contract.md where that is there; a page that no promise has any more is removed.
 
     InvalidPlan if there is no plan in the folder.
     """
@@ -38,6 +39,7 @@ def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
         files[folder / "schema" / f"{name}.schema.json"] = as_json(schema)
     for name, schema in event_schemas().items():
         files[folder / file_of(name)] = as_json(schema)
+    files[folder / "alerts.md"] = alerts_page()
     files[folder / "asyncapi.json"] = as_json(asyncapi(law))
     for part in PARTS:
         (folder / part).mkdir(parents=True, exist_ok=True)

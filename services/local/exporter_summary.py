@@ -38,6 +38,14 @@ def ask_exporter(url: str) -> ExporterSummary | None:
     return read(text)
 
 
+def answers(url: str) -> bool:
+    """Whether there is a page."""
+    try:
+        return httpx.get(url, timeout=2, trust_env=False, follow_redirects=True).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def read(text: str) -> ExporterSummary:
     """From the text of /metrics. Only the lines that are asked for are parsed: there are tens of thousands."""
     lines = "\n".join(line for line in text.splitlines() if line.startswith(_ASKED))

@@ -35,12 +35,13 @@ from services.gateway.key_file import add_missing_keys
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
 from services.local.child_process import ChildProcess, end_leftover
 from services.local.demo_accounts import write_demo_accounts
-from services.local.exporter_summary import ExporterSummary, ask_exporter
+from services.local.exporter_summary import ExporterSummary, answers, ask_exporter
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.message_doubles.contacts import write_demo_contacts
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging import topics
+from services.metric_names.alert_pages import AlertPages
 from services.runtime.clock import KEEP_SECONDS, Clock
 from services.runtime.settings import Settings, SettingsError
 
@@ -268,6 +269,7 @@ class _System:
                 ledger=f"127.0.0.1:{settings.ledger_port}",
                 notifier=f"127.0.0.1:{settings.notifier_port}",
                 desk=f"127.0.0.1:{settings.desk_port}",
+                pages=AlertPages.of(settings, self.plan),
             ),
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"
@@ -308,9 +310,10 @@ class _System:
         )
         rows = [
             (settings.desk_url, f"the desk: promises, cards, cases; {signs_in}"),
-            (f"http://127.0.0.1:{settings.prometheus_port}", "Prometheus: rules and alerts"),
-            (f"http://127.0.0.1:{settings.history_port}", "the same, for the days of `kpiwatch backfill`"),
-            (f"http://127.0.0.1:{settings.alertmanager_port}", "Alertmanager: alerts grouped by unit"),
+            (_page_of_prometheus(settings.prometheus_port, "alerts"), "Prometheus: rules and alerts"),
+            (_page_of_prometheus(settings.history_port, "graph"), "the same, for the days of `kpiwatch backfill`"),
+            # Debian's Alertmanager has no page
+            (f"http://127.0.0.1:{settings.alertmanager_port}/api/v2/alerts/groups", "alerts grouped by unit, as JSON"),
             (f"http://127.0.0.1:{settings.exporter_port}/metrics", "every figure as a metric"),
             (f"http://127.0.0.1:{settings.gateway_port}/events", "the gateway, through which every event comes"),
             (_short(settings.outbox), "the notices of units without a channel"),
@@ -431,6 +434,14 @@ def _end_leftovers(folder: Path) -> None:
     for record in records:
         end_leftover(record)
         record.unlink(missing_ok=True)
+
+
+def _page_of_prometheus(port: int, page: str) -> str:
+    """The address of a page that answers: Debian's Prometheus has the pages of older versions only; without any page
+    the API."""
+    address = f"http://127.0.0.1:{port}"
+    paths = (page, f"classic/{page}")
+    return next((f"{address}/{path}" for path in paths if answers(f"{address}/{path}")), f"{address}/api/v1/alerts")
 
 
 def _short(path: Path) -> str:

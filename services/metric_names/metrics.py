@@ -77,6 +77,33 @@ ROW_METRICS: dict[str, Metric] = {
 }
 """Column of a value row → its metric. An empty cell is no series."""
 
+DISTANCE = _of_row(
+    "kpi_target_distance_ratio",
+    "By how much the figure misses its target: a share in points of one, else a share of the target; <= 0: reached.",
+)
+"""Of a promise's official window, over all items."""
+MISSES_LEFT = _of_row(
+    "kpi_misses_left",
+    "How many more misses leave the objective reached, by what is counted so far; negative: so many are too many.",
+)
+"""Of the same rows, where they count cases, duties or entries one by one. A case more is a miss more in n."""
+MISSES_PACE = _of_row(
+    "kpi_misses_pace_ratio",
+    "Misses per what the objective allows of the cases of the month; +Inf where it allows none and there are some.",
+)
+"""Its window is `month`, or `30d` where the promise has no `month`: a row of the official window says nothing of it."""
+BUDGET_METRICS: tuple[Metric, ...] = (DISTANCE, MISSES_LEFT, MISSES_PACE)
+"""How far a row is from its target, and what it still allows (services/domain/results/budget.py)."""
+
+SHOWN = _of_row(
+    "kpi_value_shown",
+    "The figure as it is read: a share in per cent, two digits; a miss never reads as if there were none.",
+)
+"""Of every row (services/domain/results/as_read.py): tables show figures of several kinds in one column, beside what
+they are counted in."""
+OF_A_PROMISE: tuple[Metric, ...] = (SHOWN, *BUDGET_METRICS)
+"""What is computed of a row and its promise, and has no column in a value row."""
+
 STATE = Metric(
     "kpi_state",
     "1 for the state of the promise; the other states have no series.",

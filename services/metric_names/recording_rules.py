@@ -13,6 +13,8 @@ UNIT_RANK = f"unit:{metrics.STATE.name}:rank"
 UNIT_STATE_AT_MIDNIGHT = f"unit:{metrics.STATE_AT_MIDNIGHT.name}:official"
 """The state when the day of the plan's clock began, where it is another one now."""
 UNIT_VALUE = f"unit:{metrics.VALUE.name}:official"
+UNIT_SHOWN = f"unit:{metrics.SHOWN.name}:official"
+"""The figure as it is read."""
 STATE_COUNT = f"district:{metrics.STATE.name}:count"
 CARDS = f"unit:{metrics.CARDS_OPEN.name}:sum"
 CLOCK = f"district:{metrics.CLOCK.name}:max"
@@ -26,6 +28,7 @@ ALL: tuple[str, ...] = (
     UNIT_RANK,
     UNIT_STATE_AT_MIDNIGHT,
     UNIT_VALUE,
+    UNIT_SHOWN,
     STATE_COUNT,
     CARDS,
     CLOCK,

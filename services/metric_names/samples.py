@@ -3,6 +3,7 @@ serves them, a backfill writes them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from fractions import Fraction
 from typing import NamedTuple
 
 from services.catalog.words.promise_text import in_words, objective
@@ -11,6 +12,8 @@ from services.catalog.words.wording import unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title
+from services.domain.results import budget
+from services.domain.results.as_read import as_read
 from services.domain.results.published import ValueRow
 from services.domain.time.zone import Instant, Zone
 from services.messaging.records.values import Signal
@@ -68,6 +71,23 @@ def row_samples(row: ValueRow, figures: Mapping[str, float], labels: WrittenLabe
         if (number := figures.get(column)) is not None:
             yield Measured(metric, labels, number)
     yield Measured(metrics.STATE, WrittenLabels(labels | {"state": row.state}), 1)
+
+
+def samples_by_promise(row: ValueRow, promise: Promise | None, labels: WrittenLabels) -> Iterator[Measured]:
+    """The figure of a value row as it is read; of the official definition of a promise over all items also how far it
+    is from its target, and what its objective still allows. `promise`: the version by which the row was computed; None:
+    it is not in the plan."""
+    if promise is None:
+        return
+    figures: list[tuple[Metric, Fraction | float | None]] = [(metrics.SHOWN, as_read(row, promise))]
+    if budget.is_official(row, promise):
+        figures.append((metrics.DISTANCE, budget.distance_of(row, promise)))
+        figures.append((metrics.MISSES_LEFT, budget.misses_left_of(row, promise)))
+    if budget.shows_the_month(row, promise):
+        figures.append((metrics.MISSES_PACE, budget.pace_of(row, promise)))
+    for metric, number in figures:
+        if number is not None:
+            yield Measured(metric, labels, float(number))
 
 
 # ---- beside the rows -----------------------------------------------------------------------------------------

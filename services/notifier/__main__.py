@@ -27,6 +27,7 @@ from services.ledger.writer import Ledger, LedgerAway, LedgerClient
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.ledger import Request
+from services.metric_names.alert_pages import AlertPages
 from services.notifier import attempts, due_notices, taking_over
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
 from services.notifier.asked import Asked, is_impossible
@@ -111,7 +112,7 @@ class Notifier:
         self._units_as_of = clock.now()
         self._contacts = contacts
         self._alertmanager = Alertmanager(settings.alertmanager_url)
-        self._mirror = Mirror(self._alertmanager, plan)
+        self._mirror = Mirror(self._alertmanager, plan, AlertPages.of(settings, plan))
         self._sentences = CardSentences(plan)
         self._texts = NoticeTexts(plan)
         self._witnesses = Witnesses(Zone(plan.head.timezone))

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from services.domain.plan.plan import Plan, Strength
+from services.catalog.words.wording import SEVERITY_NAMES
+from services.domain.plan.plan import Plan, Strength, Title
 from services.domain.results.published import Card, Level
-from services.notifier.card_sentence import CardSentences
+from services.metric_names.alert_pages import NO_ADDRESSES, AlertPages, in_address
+from services.notifier.card_sentence import CardSentences, moment_words
 from services.notifier.due_notices import AlertmanagerAway
 from services.notifier.notice_subject import Alert, alert_id, is_active, mirrored_card
 
@@ -116,10 +118,12 @@ class Alertmanager:
 
 
 class Mirror:
-    """The active cards, as alerts of the Alertmanager: real start times, plan times in annotations, no case."""
+    """The active cards, as alerts of the Alertmanager: real start times, the plan's times in words, no case."""
 
-    def __init__(self, alertmanager: Alertmanager, plan: Plan) -> None:
+    def __init__(self, alertmanager: Alertmanager, plan: Plan, pages: AlertPages = NO_ADDRESSES) -> None:
         self._alertmanager = alertmanager
+        self._units = plan.units
+        self._pages = pages
         self._promises = {promise.id: promise for promise in plan.promises}
         self._sentences = CardSentences(plan)
         self._active: dict[str, PostedAlert] = {}
@@ -165,7 +169,7 @@ class Mirror:
     def _alert(self, card: Card, number: str, starts_at: str) -> PostedAlert:
         promise = self._promises.get(card.kpi)
         strength = promise.strength if promise else Strength.HARD
-        summary = self._sentences.of(card)
+        severity = "act" if card.level == Level.RED else "review"
         return {
             "labels": {
                 "alertname": CARD_ALERT,
@@ -174,16 +178,28 @@ class Mirror:
                 "unit": card.unit,
                 "level": card.level,
                 "strength": strength.value,
-                "severity": "act" if card.level == Level.RED else "review",
+                "severity": severity,
             },
             "annotations": {
-                "summary_zh": summary.zh,
-                "summary_en": summary.en,
-                "raised_at": card.raised_at,
-                "due_at": card.due_at,
-                "runbook_url": f"deploy/runbooks/{CARD_ALERT}.md",
+                **self._words(card, severity),
+                **self._pages.annotations(CARD_ALERT, {"unit": in_address(card.unit)}),
             },
             "startsAt": starts_at,
+        }
+
+    def _words(self, card: Card, severity: str) -> dict[str, str]:
+        """Who must do what until when, in both languages. Times are the plan's: the alert's own start is real time."""
+        known, sentence = self._units.get(card.unit), self._sentences.of(card)
+        unit = known.title if known is not None else Title(zh=card.unit, en=card.unit)
+        said = {
+            "summary": Title(zh=f"{unit.zh}的{sentence.zh}", en=f"{unit.en}, {sentence.en}"),
+            "unit": unit,
+            "action": SEVERITY_NAMES[severity],
+            "due": self._sentences.due(card),
+            "raised": moment_words(card.raised_at),
+        }
+        return {
+            f"{name}_{language}": text for name, both in said.items() for language, text in both.model_dump().items()
         }
 
 

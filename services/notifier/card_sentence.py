@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from services.catalog.words.card_reasons import CARD_REASONS
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.promise_text import objective
-from services.domain.plan.plan import CasePromise, Plan, Promise, Title
+from services.domain.plan.plan import CasePromise, Plan, Title
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, Level
 
@@ -31,14 +31,15 @@ class CardSentences:
             names = names_for(promise, self._plan) if promise is not None else NameBook(self._plan)
             node = names.node(card.node)
             zh, en = f"{zh}，{node.zh}环节", f"{en}, node {node.en}"
-        due, cleared = self._due(card, promise, year), _cleared(card)
+        due, cleared = self.due(card, year), _cleared(card)
         return Title(
             zh=f"{term.zh}{cleared.zh}：{zh}（{card.kpi}），{due.zh}",
             en=f"{term.en}{cleared.en}: {en} ({card.kpi}), {due.en}",
         )
 
-    def _due(self, card: Card, promise: Promise | None, year: int) -> Title:
-        """Until when it must be done; of a promise without a limit what was broken."""
+    def due(self, card: Card, year: int = 0) -> Title:
+        """Until when it must be done; of a promise without a limit what was broken. `year`: as in `of`."""
+        promise = self._promises.get(card.kpi)
         has_limit = isinstance(promise, CasePromise) and promise.clock.limit is not None
         if card.due_at or has_limit or promise is None or card.level != Level.RED:
             return due_words(card.due_at, year)
@@ -68,6 +69,16 @@ def due_words(written: str, year: int = 0) -> Title:
         return Title(zh=f"应于{_day(due, year)}24时前完成", en=f"due {due:%Y-%m-%d} 24:00")
     minutes = f"{due.minute}分" if due.minute else ""
     return Title(zh=f"应于{_day(due, year)}{due.hour}时{minutes}前完成", en=f"due {due:%Y-%m-%d %H:%M}")
+
+
+def moment_words(written: str) -> Title:
+    """A time of a card: `2021年9月23日9时`. `written`: RFC 3339; of another form it is shown as it is."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return Title(zh=written, en=written)
+    minutes = f"{moment.minute}分" if moment.minute else ""
+    return Title(zh=f"{_day(moment, 0)}{moment.hour}时{minutes}", en=f"{moment:%Y-%m-%d %H:%M}")
 
 
 def _day(moment: datetime, year: int) -> str:

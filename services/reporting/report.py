@@ -11,9 +11,10 @@ from services.catalog.words.promise_text import in_words
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, Promise, Title, Window
 from services.domain.plan.unit_history import UnitHistory
+from services.domain.results.budget import short_window
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Zone
-from services.figures.promises import change, in_force, promises_by_state, short_window
+from services.figures.promises import change, in_force, promises_by_state
 from services.figures.shown import Shown, row_key, shown
 from services.messaging.records.values import objective_of
 from services.reporting.charts import Charts, Line, Point

@@ -79,6 +79,11 @@ class Settings(BaseModel):
     desk_url: str = ""
     """Address of the desk as browsers know it, without a path: notices and dashboards lead to it; empty: loopback, and
     they say which command shows the cases."""
+    grafana_url: str = ""
+    """Address of Grafana as browsers know it, with its path: alerts link to their dashboard; empty: they name it."""
+    runbooks_url: str = ""
+    """Address of the pages of runbooks, to which alerts and dashboards link; empty: those of the desk at `desk_url`, or
+    without one the file."""
 
     # The gateway: what sources send by HTTP
     gateway_port: Port = 19102
@@ -193,6 +198,11 @@ class Settings(BaseModel):
         return self.replication or (3 if self.clock is None else 1)
 
     @property
+    def runbooks_address(self) -> str:
+        """Where the pages of runbooks are; empty: nowhere."""
+        return self.runbooks_url or (f"{self.desk_url.rstrip('/')}/runbooks" if self.desk_url else "")
+
+    @property
     def webhook_token(self) -> Path:
         """The file of the webhook's token, wherever it is."""
         return self.webhook_token_file or self.outbox.with_suffix(".token")
@@ -232,7 +242,7 @@ class Settings(BaseModel):
             _network(one)
         return ",".join(named)
 
-    @field_validator("alertmanager_url", "desk_url", "gateway_url")
+    @field_validator("alertmanager_url", "desk_url", "gateway_url", "grafana_url", "runbooks_url")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):
@@ -253,11 +263,11 @@ class Settings(BaseModel):
             raise ValueError("no address of a database; write it as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
         return value
 
-    @field_validator("desk_url")
+    @field_validator("desk_url", "grafana_url", "runbooks_url")
     @classmethod
     def _names_no_user(cls, value: str) -> str:
         if "@" in urlsplit(value).netloc:
-            raise ValueError("user or password in an address that every dashboard shows; leave them out")
+            raise ValueError("user or password in an address that dashboards and alerts show; leave them out")
         return value
 
     @field_validator("casebook", "ledger", "texts", "accounts")

@@ -15,6 +15,8 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
+from dashboards.build import dashboards
+from dashboards.publish import publish
 from services.alert_rules.write import Addresses, write_rules
 from services.catalog.load.plan_folder import load_plan
 from services.domain.results.published import Card, ValueRow
@@ -26,9 +28,11 @@ from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.messaging import topics
+from services.metric_names.alert_pages import AlertPages
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from tests.recorded_notices import recorded_notices
+from tests.unit.grafana import TOKEN, Grafana, serving
 
 SPEED = 300
 """Plan seconds per real second: a morning of working hours lasts 36 s."""
@@ -69,6 +73,7 @@ class System:
     exporter: HttpProcess
     notifier: HttpProcess
     alertmanager: HttpProcess
+    grafana: Grafana
 
     def it_is(self, clock: str) -> None:
         """Sets the plan's clock on a working Tuesday."""
@@ -144,12 +149,14 @@ def process(name: str, settings: Settings, folder: Path, port: int) -> HttpProce
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: MonitoringTools) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("alerting")
-    ports = dict(zip(("exporter", "notifier", "ledger", "alertmanager", "prometheus"), free_ports(5), strict=True))
+    names = ("exporter", "notifier", "ledger", "alertmanager", "prometheus", "desk")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     with contextlib.ExitStack() as running:
         # its topics have the names of the real ones, so it has a broker of its own
         broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache, heap_megabytes=256)
         running.callback(broker.stop)
         topics.create(broker.bootstrap, 2)
+        double = running.enter_context(serving())
         settings = Settings(
             bootstrap=broker.bootstrap,
             clock=folder / "clock.json",
@@ -162,9 +169,17 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
             exporter_port=ports["exporter"],
             notifier_port=ports["notifier"],
             alertmanager_url=f"http://127.0.0.1:{ports['alertmanager']}",
+            desk_port=ports["desk"],
+            desk_url=f"http://127.0.0.1:{ports['desk']}",
+            desk_index=folder / "desk.sqlite",
+            accounts=str(folder / "accounts.sqlite"),
+            casebook=str(folder / "casebook.sqlite"),
+            grafana_url=double.url,
         )
+        plan = load_plan(settings.plan)
+        publish(double.url, TOKEN, dashboards(plan, settings.desk_url, settings.runbooks_address))
         write_rules(
-            load_plan(settings.plan),
+            plan,
             SPEED,
             folder,
             Addresses(
@@ -172,6 +187,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
                 alertmanager=f"127.0.0.1:{ports['alertmanager']}",
                 notifier_url=f"http://127.0.0.1:{ports['notifier']}",
                 token_file=settings.webhook_token,
+                pages=AlertPages.of(settings, plan),
             ),
         )
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
@@ -181,12 +197,13 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
         exporter = process("exporter", settings, folder, ports["exporter"])
         running.callback(exporter.stop)
         running.callback(process("ledger", settings, folder, ports["ledger"]).stop)
+        running.callback(process("desk", settings, folder, ports["desk"]).stop)
         notifier = process("notifier", settings, folder, ports["notifier"])
         tree, config = folder / "alertmanager" / "alertmanager.yml", folder / "prometheus" / "prometheus.yml"
         manager = alertmanager.start(folder / "am", tree, prometheus_tools, ports["alertmanager"])
         running.callback(manager.stop)
         running.callback(prometheus.start(folder / "prom", config, prometheus_tools, ports["prometheus"]).stop)
-        system = System(settings, folder, clock, producer, exporter, notifier, manager)
+        system = System(settings, folder, clock, producer, exporter, notifier, manager, double)
         running.callback(lambda: system.notifier.stop())
         yield system
 
@@ -223,6 +240,29 @@ def test_a_missed_promise_becomes_one_notice_to_its_unit_and_ends_with_one(syste
     assert len(system.notices(alertname="KpiMissed", unit="sino-french-water")) == 1
 
 
+def answers(url: str) -> httpx.Response:
+    return httpx.get(url, trust_env=False, timeout=60).raise_for_status()
+
+
+def test_an_alert_names_unit_and_action_and_both_its_links_answer(system: System) -> None:
+    system.it_is("09:05")
+    system.publish_value(kpi="K06-2", unit="liangjiang-water", state="missed")
+    about = {"alertname": "KpiMissed", "kpi": "K06-2", "unit": "liangjiang-water"}
+    (alert,) = until("the alert", lambda: system.alerts(**about))
+    said = alert["annotations"]
+    assert said["summary_zh"].startswith("两江水务：") and "按期率90%，未达目标100%" in said["summary_zh"]
+    assert (said["unit_zh"], said["action_zh"], said["unit_en"]) == ("两江水务", "当日处理", "Liangjiang Water")
+    assert said["dashboard_url"] == (
+        f"{system.grafana.url}/d/kpiwatch-promise?var-kpi=K06-2&var-window=year&var-unit=liangjiang-water"
+    )
+    assert answers(said["dashboard_url"]).status_code == 200
+    page = answers(said["runbook_url"]).text  # of the desk, where nobody signed in
+    assert "承诺未达标" in page and "Promise missed" in page and "先办已超期未办结的办件" in page
+    assert "两江水务" not in page
+    system.publish_value(kpi="K06-2", unit="liangjiang-water", state="met")
+    until("its end", lambda: not system.alerts(**about))
+
+
 def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_without_the_case(system: System) -> None:
     system.it_is("09:05")
     red = CARD._replace(level="red", raised_at="2021-10-14T00:00:00+08:00")
@@ -234,7 +274,9 @@ def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_witho
     assert mirrored["labels"]["unit"] == "liangjiang-water"
     assert "W-2021-000123" not in str(mirrored)
     assert datetime.fromisoformat(mirrored["startsAt"]) > datetime.now(UTC) - timedelta(minutes=10)  # real time
-    assert mirrored["annotations"]["due_at"] == CARD.due_at
+    said = mirrored["annotations"]
+    assert (said["unit_zh"], said["due_zh"]) == ("两江水务", "应于2021年10月13日24时前完成")
+    assert answers(said["dashboard_url"]).status_code == answers(said["runbook_url"]).status_code == 200
 
     system.publish_card(CARD._replace(cleared_at=red.raised_at, reason="superseded"))
     system.publish_card(red)

@@ -64,7 +64,7 @@ def manager(routes: Path, tmp_path: Path, prometheus_tools: MonitoringTools) -> 
 
 def alert(plan: Plan, name: str, **labels: str) -> Labels:
     """The labels with which Prometheus fires an alert: those of its generated rule, and those of the series."""
-    rules = (rule for group in rule_groups(plan, 1, "")["groups"] for rule in group["rules"])
+    rules = (rule for group in rule_groups(plan, 1)["groups"] for rule in group["rules"])
     of_the_rule: Labels = next(
         rule["labels"]
         for rule in rules

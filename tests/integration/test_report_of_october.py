@@ -26,7 +26,7 @@ from services.briefing.excel_file import excel_of
 from services.briefing.fit import fitted, room
 from services.briefing.html_page import html_of
 from services.briefing.model import Briefing, Counted, Language, Number, State, text_of
-from services.briefing.parts import FAILED
+from services.briefing.parts import FAILED, MISSES_LEFT
 from services.briefing.pdf_file import BROWSERS, print_fitted
 from services.briefing.period import Period, span_until
 from services.briefing.trace import sources
@@ -233,6 +233,12 @@ def _check(part: Number, rows: list[dict[str, str]], is_share: bool) -> None:
     """Fails for a number that is not what it claims to be."""
     if part.column == FAILED:
         assert part.amount == Decimal(rows[0]["denominator"]) - Decimal(rows[0]["numerator"]) == Decimal(part.text)
+    elif part.column == MISSES_LEFT:
+        met, n, share = (
+            Decimal(rows[0][name].rpartition(" ")[2]) for name in ("numerator", "denominator", "objective")
+        )
+        assert rows[0]["objective"].startswith(">= ") and Decimal(part.text) == part.amount
+        assert met / (n + part.amount) >= share > met / (n + part.amount + 1)
     else:
         in_unit = part.column in ("value", "lower", "upper", "objective")
         assert same(part.text, rows[0][part.column], is_share and in_unit), part
@@ -281,13 +287,20 @@ def test_the_worst_come_first_and_no_variant_is_among_them(october: October) -> 
     ids = [str(row[0][0]).split()[0] for row in problems.rows]
     promises = in_force(october.plan, date(2021, 10, 31).toordinal())
     rows = [october.cells[f"{id}|official|ALL|-|{promises[id, 'official'].official_window}|{END}"] for id in ids]
-    strengths = ["hard", "soft", "aspirational"]
     order = [
-        (["missed", "at_risk"].index(row["state"]), strengths.index(promises[id, "official"].strength))
+        (["missed", "at_risk"].index(row["state"]), promises[id, "official"].strength == "aspirational", -_apart(row))
         for id, row in zip(ids, rows, strict=True)
     ]
     official = states_of(october.cells, october.plan, None)
     assert order == sorted(order) and len(set(ids)) == len(ids) == official["missed"] + official["at_risk"]
+
+
+def _apart(row: dict[str, str]) -> float:
+    """How far a row is from its target: shares in points, limits and counts as a share of the target."""
+    relation, _, number = row["objective"].partition("..")[0].rpartition(" ")
+    value, target = float(row["value"]), float(number)
+    short = value - target if relation == "<=" else target - value
+    return round(short if target <= 1 else short / target, 6)
 
 
 def test_no_case_is_named_in_a_briefing(october: October) -> None:

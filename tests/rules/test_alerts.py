@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from dashboards.build import dashboards
 from dashboards.codes import by_name
+from dashboards.page import Language
+from services.catalog.load.plan_folder import load_plan
 from services.domain.results.published import WORST_FIRST, State
 from services.local.monitoring_tools import MonitoringTools
 from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
+from services.runtime.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
@@ -685,11 +689,17 @@ OF_THE_MACHINERY = {
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
-    [("0.96875", "96.88"), ("0.999996", "99.99"), ("1", "100")],  # 1: missed by what is not in the figure
+    ("value", "shown", "left", "budget"),
+    [
+        ("0.96875", "96.88", "-2", ("，超期件数已超出允许数2件", "; late cases above what is allowed: 2")),
+        ("0.999996", "99.99", "_", ("", "")),
+        # missed by what is not in the figure
+        ("1", "100", "0", ("，再有1件超期，全年即不达标", "; late cases until the year is missed: 1")),
+        ("1", "100", "2", ("，再有3件超期，全年即不达标", "; late cases until the year is missed: 3")),
+    ],
 )
 def test_an_alert_says_what_where_and_how_far_in_both_languages(
-    tools: MonitoringTools, tmp_path: Path, value: str, shown: str
+    tools: MonitoringTools, tmp_path: Path, value: str, shown: str, left: str, budget: tuple[str, str]
 ) -> None:
     series = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
     test = {
@@ -697,6 +707,13 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
         "input_series": [
             {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
             {"series": series, "values": f"{value}x60"},
+            {"series": series.replace("kpi_value", "kpi_misses_left"), "values": f"{left}x60"},
+            # of the district, and of another promise
+            {
+                "series": series.replace("kpi_value", "kpi_misses_left").replace("liangjiang-water", "ALL"),
+                "values": "-9x60",
+            },
+            {"series": series.replace("kpi_value", "kpi_misses_left").replace("K06-1", "K06-2"), "values": "-8x60"},
         ],
         "alert_rule_test": [
             {
@@ -707,13 +724,18 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
                         "exp_labels": UNIT_MISSED,
                         "exp_annotations": {
                             "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）"
-                            f"按期率{shown}%，未达目标100%",
+                            f"按期率{shown}%，未达目标100%{budget[0]}",
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
-                            f" for liangjiang-water: {shown} %, target 100%",
+                            f" for liangjiang-water: {shown} %, target 100%{budget[1]}",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
                             "objective_zh": "从受理到通水，每件不超过4个工作日",
                             "objective_en": "100 % within 4 working days",
-                            "runbook_url": "deploy/runbooks/KpiMissed.md",
+                            "unit_zh": "liangjiang-water",
+                            "unit_en": "liangjiang-water",
+                            "action_zh": "当日处理",
+                            "action_en": "act today",
+                            "dashboard": "d/kpiwatch-promise?var-kpi=K06-1&var-window=year&var-unit=liangjiang-water",
+                            "runbook": "deploy/runbooks/KpiMissed.md",
                         },
                     }
                 ],
@@ -759,7 +781,12 @@ def test_a_source_is_named_after_the_unit_that_is_asked_about_it(
                         "exp_annotations": {
                             "summary_zh": f"近6小时内，{zh}报送的事件被拒收20条",
                             "summary_en": f"20 events of {en} were refused within six hours",
-                            "runbook_url": "deploy/runbooks/SourceRefused.md",
+                            "unit_zh": "运行中心",
+                            "unit_en": "operations centre",
+                            "action_zh": "当日处理",
+                            "action_en": "act today",
+                            "dashboard": "d/kpiwatch-sources",
+                            "runbook": "deploy/runbooks/SourceRefused.md",
                         },
                     }
                 ],
@@ -893,7 +920,9 @@ def rules_behind(names: tuple[str, ...]) -> tuple[str, list[str]]:
     kept = [{**group, "rules": [rule for rule in group["rules"] if name_of(rule) in needed]} for group in groups]
     kept = [group for group in kept if group["rules"]]
     written = StringIO()
-    YAML(typ="safe").dump({"groups": kept}, written)
+    writer = YAML(typ="safe")
+    writer.default_flow_style = False  # a brace in an address ends a value of the other style
+    writer.dump({"groups": kept}, written)
     return written.getvalue(), [group["name"] for group in kept]
 
 
@@ -918,3 +947,53 @@ def run_promtool(
         YAML().dump(whole, file)
     done = subprocess.run([tools.promtool, "test", "rules", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dashboard_of_alerts_shows_whose_they_are_since_when_and_what_they_are_about(
+    tools: MonitoringTools, tmp_path: Path
+) -> None:
+    made = dashboards(load_plan(Settings().plan))[Language.ZH]
+    (shown,) = (one["panels"] for one in made if one["uid"] == "kpiwatch-alerts")
+    by_unit, of_promises, others = (
+        [one["expr"] for one in panel["targets"]] for panel in shown if panel["type"] == "table"
+    )
+    missed = 'kpi="K06-1",severity="act",level="red",strength="hard",alertname="KpiMissed",window="year"'
+    named = 'promise="K06-1 小型项目供水接入",measured="%"'
+    lead, unit = 'unit="district-urban-management"', 'unit="liangjiang-water"'
+    silent = f'{unit},source="/units/liangjiang-water"'
+    of_machinery = 'level="none",unit="operations"'
+    expected: dict[str, dict[str, float]] = {
+        by_unit[0]: {f"{{{lead}}}": 1, f"{{{unit}}}": 2},
+        by_unit[1]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
+        by_unit[2]: {f"{{{lead}}}": 0, f"{{{unit}}}": 0},
+        of_promises[0]: {
+            f'{{{missed},{named},scope="district",{lead},whose="ALL"}}': 0,
+            f'{{{missed},{named},scope="unit",{unit},whose="liangjiang-water"}}': 0,
+        },
+        others[0]: {
+            f'{{alertname="Watchdog",severity="none",{of_machinery},shown="–"}}': 0,
+            f'{{alertname="SourceSilent",severity="act",level="yellow",{silent},shown="/units/liangjiang-water"}}': 0,
+            f'{{alertname="StreamLagHigh",severity="act",{of_machinery},partition="3",shown="分区 3"}}': 0,
+        },
+    }
+    info = 'kpi="K06-1",variant="official",unit_of_measure="share",unit_of_measure_zh="百分比"'
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": state("K06-1", "ALL", "missed"), "values": "1x60"},
+            {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
+            {"series": f'kpi_promise_info{{{info},title_zh="小型项目供水接入"}}', "values": "1x60"},
+            {"series": f'kpi_source_silent{{source="/units/liangjiang-water",{unit}}}', "values": "1x60"},
+            {"series": WORKING, "values": "1x60"},
+            {"series": 'kpi_stream_lag_records{partition="3"}', "values": "20000x60"},
+        ],
+        "promql_expr_test": [
+            {
+                "expr": expr,
+                "eval_time": "40m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in samples.items()],
+            }
+            for expr, samples in expected.items()
+        ],
+    }
+    run_promtool(tools, tmp_path, ("KpiMissed", "SourceSilent", "StreamLagHigh", "Watchdog", UNIT_RANK), test)

@@ -1,4 +1,8 @@
-"""A double of Grafana, after its published HTTP API: folders, dashboards and the search, with their refusals."""
+"""A double of Grafana, after its published HTTP API: health, folders, dashboards and the search, with their refusals.
+
+It answers as Grafana 12.3 was seen to: an Editor's token may not read what is missing, a dashboard that was read from a
+file is not saved, and a token that is none reads like nobody's where everybody may read.
+"""
 
 import json
 import threading
@@ -11,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 Json = dict[str, Any]
 
 TOKEN = "right"
+NOT_TO_BE_READ = "You'll need additional permissions to perform this action. Permissions needed: folders:read"
 
 
 class Grafana(ThreadingHTTPServer):
@@ -30,6 +35,13 @@ class Grafana(ThreadingHTTPServer):
         """Status and body for every request that changes something."""
         self.fails: tuple[int, Json | str] | None = None
         """Status and body for every request."""
+        self.provisioned: set[str] = set()
+        """Uids of dashboards that Grafana read from files."""
+        self.anonymous = False
+        """Whether everybody may read, as in the demo's containers."""
+        self.health: tuple[int, Json | str] = (200, {"database": "ok", "version": "12.3.0"})
+        """Status and body of the health, which needs no token."""
+        self.tokens_seen: set[str] = set()
         self.newer = False
         """A Grafana that raises the version of what it is given, and adds fields of its own."""
 
@@ -65,19 +77,31 @@ class _Answers(BaseHTTPRequestHandler):
     server: Grafana
 
     def do_GET(self) -> None:
-        if self._is_turned_away():
-            return
         address = urlsplit(self.path)
+        if address.path == "/api/health":
+            self._note_token()
+            self._answer(*self.server.fails or self.server.health)
+            return
+        if address.path.startswith("/d/"):  # what a browser opens; Grafana answers with its app, and this with the page
+            known = self.server.dashboards.get(address.path.removeprefix("/d/"))
+            self._answer(*((200, {"title": known["title"]}) if known else (404, {"message": "Dashboard not found"})))
+            return
+        if self._is_turned_away(may_be_anonymous=address.path != "/api/user"):
+            return
         kind, _, uid = address.path.removeprefix("/api/").rpartition("/")
-        if address.path == "/api/search":
+        if address.path == "/api/user":
+            self._answer(200, {"login": "sa-1-kpiwatch", "orgId": 1, "isGrafanaAdmin": False})
+        elif address.path == "/api/search":
             asked = parse_qs(address.query)
             assert asked["type"] == ["dash-db"]
             self._answer(200, self.server.found(asked["tag"], int(asked["limit"][0])))
         elif kind == "folders" and uid in self.server.folders:
             self._answer(200, {"uid": uid, "title": self.server.folders[uid]})
         elif kind == "dashboards/uid" and uid in self.server.dashboards:
-            meta = {"folderUid": self.server.folder_of[uid], "slug": uid}
+            meta = {"folderUid": self.server.folder_of[uid], "slug": uid, "provisioned": uid in self.server.provisioned}
             self._answer(200, {"dashboard": self.server.dashboards[uid], "meta": meta})
+        elif kind == "folders":
+            self._answer(403, {"accessErrorId": "ACE1", "message": NOT_TO_BE_READ, "title": "Access denied"})
         else:
             self._answer(404, {"message": "not found"})
 
@@ -88,6 +112,8 @@ class _Answers(BaseHTTPRequestHandler):
         if self.path == "/api/folders":
             self.server.folders[content["uid"]] = content["title"]
             self._answer(200, content)
+        elif self.path == "/api/dashboards/db" and content["dashboard"]["uid"] in self.server.provisioned:
+            self._answer(400, {"message": "Cannot save provisioned dashboard"})
         elif self.path == "/api/dashboards/db":
             assert content["folderUid"] in self.server.folders
             assert content["overwrite"] is True
@@ -103,10 +129,17 @@ class _Answers(BaseHTTPRequestHandler):
         title = self.server.dashboards.pop(self.path.rpartition("/")[2])["title"]
         self._answer(200, {"title": title, "message": f"Dashboard {title} deleted"})
 
-    def _is_turned_away(self) -> bool:
+    def _note_token(self) -> None:
+        if given := self.headers["Authorization"]:
+            self.server.tokens_seen.add(given)
+
+    def _is_turned_away(self, *, may_be_anonymous: bool = False) -> bool:
+        self._note_token()
         if self.server.fails:
             self._answer(*self.server.fails)
             return True
+        if self.server.anonymous and may_be_anonymous:
+            return False
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             self._answer(401, {"message": "Invalid API key"})
             return True

@@ -68,10 +68,10 @@ def test_the_series_of_a_row_are_those_that_the_exporter_serves_of_it(plan: Plan
         for rows in snapshot.scrape().rows.values()
         for each in rows
     }
-    of_rows = {metric.name for metric in (*metrics.ROW_METRICS.values(), metrics.STATE)}
+    of_rows = {metric.name for metric in (*metrics.ROW_METRICS.values(), *metrics.OF_A_PROMISE, metrics.STATE)}
     written = samples_of(list(History(plan, [MOMENTS[3]], tmp_path).write([one], NO_SIDE_RESULTS[3:4])))
     found = {(each.name, *sorted(each.labels.items()), each.value) for each in written if each.name in of_rows}
-    assert found == served and len(found) == 4
+    assert found == served and len(found) == 6
 
 
 def test_what_a_row_says_as_of_a_time_applies_at_that_time(plan: Plan, tmp_path: Path) -> None:

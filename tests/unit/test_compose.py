@@ -36,6 +36,9 @@ FOLDED = re.sub(r"\\\n\s*", " ", DOCKERFILE)
 CHOSEN = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env").read_text(encoding="utf-8"), re.MULTILINE))
 EXAMPLE = dict(re.findall(r"^# ?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
 
+OF_THE_DEMO = {"KPIWATCH_CLOCK", "KPIWATCH_GRAFANA_URL", "KPIWATCH_RUNBOOKS_URL"}
+"""What is chosen for a demo on one machine."""
+
 Service = dict[str, Any]
 
 
@@ -80,7 +83,7 @@ def test_everything_that_is_chosen_is_used_and_every_image_has_a_version() -> No
 
 def test_what_is_chosen_agrees_with_the_example() -> None:
     assert CHOSEN.keys() <= EXAMPLE.keys()
-    assert {name for name, text in CHOSEN.items() if EXAMPLE[name] != text} == {"KPIWATCH_CLOCK"}  # it is a demo
+    assert {name for name, text in CHOSEN.items() if EXAMPLE[name] != text} == OF_THE_DEMO
     compose_only = {name for name in EXAMPLE if not name.startswith("KPIWATCH_")}
     assert compose_only <= CHOSEN.keys()
 
@@ -112,6 +115,15 @@ def test_workers_have_names_and_disks_of_their_own() -> None:
         volume for one in workers for volume, folder in mounts(one) if folder == one["environment"]["KPIWATCH_STATE"]
     }
     assert len(disks) == 3
+
+
+def test_what_writes_links_knows_the_addresses_that_browsers_use() -> None:
+    ports = {"KPIWATCH_GRAFANA_URL": CHOSEN["GRAFANA_PORT"], "KPIWATCH_RUNBOOKS_URL": CHOSEN["KPIWATCH_DESK_PORT"]}
+    for name in ("notifier", "rules"):
+        environment = OURS[name]["environment"]
+        assert "KPIWATCH_DESK_URL" in environment
+        assert all(f"http://127.0.0.1:{port}" in environment[setting] for setting, port in ports.items())
+    assert OURS["desk"]["environment"]["KPIWATCH_GRAFANA_URL"] == CHOSEN["KPIWATCH_GRAFANA_URL"]
 
 
 def test_every_process_of_the_demo_reads_the_same_clock() -> None:

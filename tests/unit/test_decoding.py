@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from services.catalog.load.plan_folder import load_plan
-from services.cli.status import DistrictStatus, _row_of_known_state, cards_table, promises_table, troubles
+from services.cli.status_reading import DistrictStatus, row_of_known_state, troubles
+from services.cli.status_view import Size, StatusView, Wish
 from services.cli.values import Cards, latest_change
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan
@@ -247,7 +248,7 @@ def test_rows_that_are_lost_in_the_changelog_make_their_partition_incomplete() -
 
 # ---- status and values ---------------------------------------------------------------------------------------
 READERS: dict[str, list[Callable[[bytes], Any]]] = {
-    topics.KPI_VALUES: [values.decode_row, _row_of_known_state, values.decode_signal],
+    topics.KPI_VALUES: [values.decode_row, row_of_known_state, values.decode_signal],
     topics.ALERT_CARDS: [cards.decode, cards.decode_for_notice],
     topics.CASE_VERDICTS: [verdicts.decode],
     topics.WORKER_FAILURES: [worker_failures.decode],
@@ -262,12 +263,13 @@ def test_what_is_read_is_whole_or_it_is_unreadable(plan: Plan, topic: str, read:
             found = read(value)  # type: ignore[arg-type]  # a null is a record, too
         except Unreadable:
             continue
-        if isinstance(found, values.PublishedRow) and read is _row_of_known_state:
+        if isinstance(found, values.PublishedRow) and read is row_of_known_state:
             _ = found.as_of
-            promises_table(plan, DistrictStatus([found.row], {}, [], found.computed_at, found.watermark), "ALL")
+            of_row = DistrictStatus([found.row], {}, [], found.computed_at, found.watermark)
+            StatusView(plan, Wish(found.row.unit, everything=True)).page(of_row, Size(80, 24))
         if isinstance(found, Card) and read is cards.decode:
             latest_change(found)
-            cards_table(plan, [found])
+            StatusView(plan, Wish()).page(DistrictStatus([], {}, [found], "", ""), Size(80, 24))
         if isinstance(found, WorkerFailure):
             troubles(DistrictStatus([], {}, [], "", "", failures=[found], unreadable=3))
 

@@ -51,7 +51,7 @@ def test_the_unit_sees_what_is_assigned_to_it_and_answers(world: ActingWorld) ->
     assert states(world) == []
     Browser(world, CENTRE).send("assign", **TASK, text="请协助协调管线迁改")
     page = world.client(HELPERS).get("/assignments").text
-    for said in ("W-1", "需该单位配合办理", "请协助协调管线迁改", "centre-01", "9月28日 24:00", "还剩"):
+    for said in ("W-1", "需该单位配合办理", "请协助协调管线迁改", "centre-01", "2021年9月28日 24:00", "还剩"):
         assert said in page, said
     assert "待回告的交办" in world.client(HELPERS).get("/district").text
     assert states(world) == ["待签收"] == states(world, CENTRE)
@@ -108,4 +108,4 @@ def test_what_is_to_be_answered_comes_by_time_left(world: ActingWorld) -> None:
     for kpi, day in days.items():
         Browser(world, CENTRE).send("assign", kpi, **TASK | {"until": day})
     page = world.client(HELPERS).get("/assignments").text
-    assert page.index("9月27日 24:00") < page.index("10月8日 24:00")
+    assert page.index("2021年9月27日") < page.index("2021年10月8日")

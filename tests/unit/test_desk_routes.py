@@ -121,6 +121,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/texts/{number}/erase"): Case(CENTRE, "/texts/5/erase", refused_as=400),
     ("GET", "/recording/{id}"): Case(SIGNED_IN, "/recording/none"),
     ("GET", "/print.css"): Case(EVERYBODY),
+    ("GET", "/runbooks"): Case(EVERYBODY, shows="什么是告警"),
+    ("GET", "/runbooks/{alert}"): Case(EVERYBODY, "/runbooks/KpiMissed", shows="含义"),
 }
 for act in ACTS:
     who = CENTRE if act.decides else frozenset(("unit",))

@@ -55,7 +55,7 @@ def test_pages_dashboards_and_alerts_can_be_made_of_it(tmp_path: Path) -> None:
     page = (tmp_path / "promises" / "P1.md").read_text(encoding="utf-8")
     assert "56 calendar days" in page
     assert dashboards(PLAN)
-    rules = [rule for group in rule_groups(PLAN, 1, "")["groups"] for rule in group["rules"]]
+    rules = [rule for group in rule_groups(PLAN, 1)["groups"] for rule in group["rules"]]
     assert any(rule.get("labels", {}).get("kpi") == "P1" for rule in rules)
     assert all(in_words(promise, PLAN).en for promise in PLAN.promises)
 

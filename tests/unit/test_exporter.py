@@ -133,6 +133,32 @@ def test_the_state_is_a_label_so_that_nobody_needs_a_table_of_codes(exporter: Ex
     assert exporter.series("kpi_state") == [{**ROW, "state": "missed"}]
 
 
+MONTH = {**ROW, "window": "30d"}
+
+
+def test_an_official_row_says_how_far_it_is_from_its_target_and_how_many_misses_are_left(exporter: Exporter) -> None:
+    exporter.publish(numerator="47", denominator="50", lower="0.8")
+    assert exporter.value("kpi_target_distance_ratio", **ROW) == pytest.approx(0.06)
+    assert exporter.value("kpi_misses_left", **ROW) == -3
+    assert exporter.series("kpi_misses_pace_ratio") == []  # a year says nothing of its last month
+    exporter.publish(numerator="47", denominator="50", lower="0.8", window="30d")
+    assert exporter.value("kpi_misses_pace_ratio", **MONTH) == float("inf")
+    exporter.publish(numerator="50", denominator="50", lower="0.8", window="30d")
+    assert exporter.value("kpi_misses_pace_ratio", **MONTH) == 0
+    for elsewhere in ({"window": "90d"}, {"item": "water.connection"}):
+        exporter.publish(numerator="47", denominator="50", lower="0.8", **elsewhere)
+    assert len(exporter.series("kpi_target_distance_ratio")) == len(exporter.series("kpi_misses_left")) == 1
+
+
+def test_what_is_gone_from_a_row_is_gone_from_its_budget(exporter: Exporter) -> None:
+    key = exporter.publish(numerator="47", denominator="50", lower="0.8")
+    exporter.publish(value="", numerator="0", denominator="0", lower="", state="no_data")
+    assert exporter.series("kpi_target_distance_ratio") == exporter.series("kpi_misses_left") == []
+    exporter.publish(numerator="47", denominator="50", lower="0.8")
+    exporter.snapshot.take(topics.KPI_VALUES, key, None)
+    assert exporter.series("kpi_target_distance_ratio") == exporter.series("kpi_misses_left") == []
+
+
 def test_only_a_state_that_changed_since_midnight_has_a_state_at_midnight(exporter: Exporter) -> None:
     cells = a_row(state="missed")._asdict()
     for before, series in (("missed", []), ("met", [{**ROW, "state": "met"}]), ("missed", [])):
@@ -400,6 +426,19 @@ def test_no_case_is_in_what_is_scraped(exporter: Exporter) -> None:
     assert "SECRET" not in get(app, "/metrics").text
 
 
+def of_budgets(plan: Plan) -> int:
+    """Distance, misses left and pace: once for each official promise and unit."""
+    return sum(
+        3 * len({*promise.lead, *promise.responsible, "ALL"})
+        for promise in plan.promises
+        if promise.is_official and promise.target is not None
+    )
+
+
+def test_distances_and_misses_left_add_little_to_the_series(plan: Plan) -> None:
+    assert of_budgets(plan) < SERIES_BUDGET / 100
+
+
 def test_the_plan_stays_within_the_budget_of_series(plan: Plan) -> None:
     """Every promise for each unit that could have a figure of it, in all its windows, items included."""
     rows = 0
@@ -408,7 +447,7 @@ def test_the_plan_stays_within_the_budget_of_series(plan: Plan) -> None:
         items = max(selected, len(promise.named_items)) + 1 if promise.published_by_item else 1
         units = {*promise.lead, *promise.responsible, "ALL"}
         rows += len(units) * items * len(promise.windows)
-    series = rows * (len(metrics.ROW_METRICS) + 1)
+    series = rows * (len(metrics.ROW_METRICS) + 1) + of_budgets(plan)
     assert series + len(plan.units) * len(plan.promises) * 5 < SERIES_BUDGET
 
 

@@ -261,7 +261,7 @@ def seconds(duration: str) -> int:
 
 
 def test_the_alerts_by_which_an_answer_is_judged_are_there_and_no_other_holds_for_longer_than_is_waited() -> None:
-    groups = rule_groups(load_plan(Settings().plan), 1, "")["groups"]
+    groups = rule_groups(load_plan(Settings().plan), 1)["groups"]
     rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
     (watchdog,) = (rule for rule in rules if rule["alert"] == WATCHDOG)
     assert "for" not in watchdog

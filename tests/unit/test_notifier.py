@@ -887,7 +887,13 @@ def test_a_card_is_mirrored_at_once_again_before_it_ends_and_ended_when_cleared(
     first, again, end = (batch[0] for batch in double.posted)
     assert first["startsAt"] == again["startsAt"] == "2026-01-01T10:00:00+00:00"
     assert (first["endsAt"], end["endsAt"]) == ("2026-01-01T10:05:00+00:00", "2026-01-01T10:00:00+00:00")
-    assert first["annotations"]["due_at"] == RED.due_at
+    said = first["annotations"]
+    assert said["summary_zh"].startswith("两江水务的红牌：小型项目供水接入（无外线）（K06-1），应于")
+    assert (said["unit_zh"], said["action_zh"]) == ("两江水务", "当日处理")
+    assert (said["due_zh"], said["due_en"]) == ("应于2021年10月12日24时前完成", "due 2021-10-12 24:00")
+    assert (said["raised_zh"], said["raised_en"]) == ("2021年10月13日0时", "2021-10-13 00:00")
+    assert said["dashboard"] == "d/kpiwatch-unit?var-unit=liangjiang-water"
+    assert (said["runbook"], "runbook_url" in said) == ("deploy/runbooks/CardOpen.md", False)
     assert "W-2021" not in str(double.posted)
 
 
@@ -930,7 +936,7 @@ def test_the_mirrored_card_of_a_node_names_it(double: Double, alertmanager: Aler
     mirror.send(datetime(2026, 1, 1, tzinfo=UTC), 0)
     said = double.posted[0][0]["annotations"]
     assert "node site survey" in said["summary_en"]
-    assert said["summary_zh"].startswith("红牌：小型项目供水接入（无外线），现场查勘环节（K06-1），应于")
+    assert said["summary_zh"].startswith("两江水务的红牌：小型项目供水接入（无外线），现场查勘环节（K06-1），应于")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """A Grafana is filled with the dashboards once, kept as they are, and failures are reported in sentences."""
 
 import json
+import ssl
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
+import requests
 
 from dashboards.build import dashboards
 from dashboards.page import GENERATED_TAG, Json, Language
@@ -20,6 +23,7 @@ from dashboards.publish import (
 )
 from services.cli.__main__ import main
 from tests.unit.grafana import TOKEN, Grafana, serving
+from tests.unit.message_doubles import certificate
 from tests.verdicts import shipped
 
 MADE = dashboards(shipped().plan)
@@ -130,11 +134,69 @@ def test_a_wrong_token_says_what_is_needed(grafana: Grafana) -> None:
         publish(grafana.url, "right\n", MADE)
 
 
+def test_a_fresh_grafana_that_lets_nobody_read_what_is_missing_is_filled(grafana: Grafana) -> None:
+    """Grafana 12 says 403 to an Editor who asks for a folder that is not there."""
+    answer = requests.get(
+        f"{grafana.url}/api/folders/kpiwatch", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5
+    )
+    assert (answer.status_code, "folders:read" in answer.text) == (403, True)
+    assert outcomes(publish(grafana.url, TOKEN, MADE)) == {Outcome.CREATED: len(ALL)}
+    assert set(grafana.folders) == {"kpiwatch", "kpiwatch-en"}
+
+
+def test_over_a_provisioned_dashboard_it_says_what_was_done_and_what_to_do(grafana: Grafana) -> None:
+    publish(grafana.url, TOKEN, MADE)
+    second = MADE[Language.ZH][1]["uid"]
+    grafana.provisioned = {second}
+    assert outcomes(publish(grafana.url, TOKEN, MADE)) == {Outcome.UNCHANGED: len(ALL)}
+    for changed in (UID, second):
+        grafana.dashboards[changed]["title"] = "by hand"
+    with pytest.raises(PublishRefused, match=rf"provisioned.*provisioning.*Written before that: {UID};"):
+        publish(grafana.url, TOKEN, MADE)
+    with pytest.raises(PublishRefused, match="Nothing was changed before that"):
+        publish(grafana.url, TOKEN, MADE)
+
+
+def test_a_wrong_token_is_refused_also_where_everybody_may_read(grafana: Grafana) -> None:
+    publish(grafana.url, TOKEN, MADE)
+    grafana.anonymous = True
+    with pytest.raises(WrongAddress, match=r"token is not accepted \(401\)"):
+        publish(grafana.url, "wrong", MADE)
+
+
+def test_another_server_is_called_so_and_never_sees_the_token(grafana: Grafana) -> None:
+    for status, said in ((200, "<html>welcome</html>"), (200, "{}"), (200, "[]"), (404, "nothing"), (401, "who?")):
+        grafana.health = (status, said)
+        with pytest.raises(WrongAddress, match=r"is no Grafana.*token was not sent"):
+            publish(grafana.url, TOKEN, MADE)
+    grafana.health = (400, "Client sent an HTTP request to an HTTPS server.\n")
+    with pytest.raises(WrongAddress, match="speaks HTTPS. Write the address with https://"):
+        publish(grafana.url, TOKEN, MADE)
+    grafana.health = (503, "<html>away</html>")
+    with pytest.raises(GrafanaUnavailable, match=r"fails \(503\)"):
+        publish(grafana.url, TOKEN, MADE)
+    assert grafana.tokens_seen == set()
+
+
+def test_https_to_a_port_without_it_and_a_certificate_that_nobody_knows(
+    grafana: Grafana, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(WrongAddress, match="does not speak HTTPS. Write the address with http://"):
+        publish(grafana.url.replace("http:", "https:"), TOKEN, MADE)
+    chain, key = certificate(tmp_path)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    grafana.socket = context.wrap_socket(grafana.socket, server_side=True)
+    with pytest.raises(WrongAddress, match="certificate is not known here.*REQUESTS_CA_BUNDLE"):
+        publish(grafana.url.replace("http:", "https:"), TOKEN, MADE)
+
+
 @pytest.mark.parametrize("page", ["<html>welcome</html>", "{}", "<html>no message here</html>"])
 @pytest.mark.parametrize("status", [200, 404])
 def test_something_that_answers_and_is_no_grafana_is_called_so(grafana: Grafana, page: str, status: int) -> None:
     grafana.fails = (status, page)
-    with pytest.raises(WrongAddress, match=r"not as Grafana does|no Grafana there"):
+    with pytest.raises(WrongAddress, match=r"is no Grafana"):
         publish(grafana.url, TOKEN, MADE)
 
 
@@ -186,8 +248,8 @@ def test_with_an_address_of_the_units_page_the_dashboards_lead_there(
     monkeypatch.setenv("KPIWATCH_DESK_URL", "https://desk.example/")
     assert command(capsys, "--url", grafana.url, "--token", TOKEN)[0] == 0
     written = json.dumps(grafana.dashboards["kpiwatch-unit"], ensure_ascii=False)
-    assert "https://desk.example/units/$unit?kpi=" in written
-    assert "kpiwatch status" not in written
+    assert "https://desk.example/cards?unit=$unit&level=red" in written
+    assert "kpiwatch cases list" not in written
 
 
 def test_the_dashboards_that_are_given_stay_as_they_were(grafana: Grafana) -> None:

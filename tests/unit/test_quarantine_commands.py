@@ -10,7 +10,7 @@ import pytest
 from services.cli import cases as cases_module
 from services.cli import explain as explain_module
 from services.cli.cases import Place
-from services.cli.status import quarantine_line
+from services.cli.status_view import quarantine_line
 from services.domain.judging.judge import Judge
 from services.messaging.records.quarantine import QuarantinedCase
 from services.messaging.tally_reader import OlderWorker
@@ -91,7 +91,6 @@ def test_explain_says_that_a_case_is_quarantined_and_why(
 
 
 def test_status_has_a_line_of_them() -> None:
-    assert quarantine_line(0).plain == "隔离办件 / quarantined cases: 0"
     assert quarantine_line(2).plain == "隔离办件 / quarantined cases: 2 → kpiwatch cases quarantined"
 
 

@@ -49,7 +49,7 @@ def plan() -> Plan:
 
 
 def rules(plan: Plan, speed: float = 1) -> list[dict[str, Any]]:
-    return [rule for group in rule_groups(plan, speed, "deploy/runbooks/")["groups"] for rule in group["rules"]]
+    return [rule for group in rule_groups(plan, speed)["groups"] for rule in group["rules"]]
 
 
 def alerts(plan: Plan, speed: float = 1) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def test_every_alert_speaks_both_languages_and_links_its_runbook(plan: Plan) -> 
     for rule in alerts(plan):
         assert re.search("[\u4e00-\u9fff]", rule["annotations"]["summary_zh"])
         assert rule["annotations"]["summary_en"].isascii() or "'" in rule["annotations"]["summary_en"]
-        assert rule["annotations"]["runbook_url"] == f"deploy/runbooks/{rule['alert']}.md"
+        assert rule["annotations"]["runbook"] == f"deploy/runbooks/{rule['alert']}.md"
         assert rule["labels"]["severity"] in (*SEVERITIES, "none")
 
 

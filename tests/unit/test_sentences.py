@@ -9,7 +9,6 @@ from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.names import NameBook
 from services.catalog.words.promise_text import formula, in_words
 from services.catalog.words.wording import objective_text
-from services.cli.status import is_share
 from services.domain.plan.plan import Names, Promise
 from tests.verdicts import shipped
 
@@ -91,7 +90,6 @@ def test_a_promise_says_what_it_is_in_both_languages(kpi: str) -> None:
 )  # fmt: skip
 def test_a_figure_says_what_it_counts(kpi: str, code: str) -> None:
     assert PROMISES[kpi].figure_unit == code
-    assert is_share(PROMISES[kpi]) is (code == "share")
 
 
 def test_an_objective_of_a_bound_names_its_limit() -> None:

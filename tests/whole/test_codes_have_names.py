@@ -112,7 +112,7 @@ def test_cards_are_called_what_the_plan_folder_says_wherever_they_are_shown() ->
     plan = PLAN.model_copy(update={"names": PLAN.names.model_copy(update={"terms": terms})})
     shown = json.dumps([of["panels"] for made in built(plan).values() for of in made], ensure_ascii=False)
     promise = next(one for one in plan.promises if one.id == "K06-1")
-    shown += page((promise,), plan, shipped().law) + json.dumps(rule_groups(plan, 1, ""), ensure_ascii=False)
+    shown += page((promise,), plan, shipped().law) + json.dumps(rule_groups(plan, 1), ensure_ascii=False)
     assert all(word in shown for word in ("预警", "督办"))
     assert not re.search("黄牌|红牌|yellow card|red card", shown)
 

@@ -52,6 +52,7 @@ OTHERS = {
     "督办台账": "台账",
     "现承办": "当前承办",
     "营商办": "运行中心",
+    "运维中心": "运行中心",
 }
 """A word that is not used → the one that is."""
 

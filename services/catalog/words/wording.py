@@ -23,7 +23,7 @@ SIGNS: Mapping[State, str] = {
     State.MISSED: "✗",
     State.AT_RISK: "!",
     State.UNMEASURED: "?",
-    State.STALE: "⏸",
+    State.STALE: "◇",
     State.INSUFFICIENT: "~",
     State.PROVISIONAL: "…",
     State.NO_DATA: "∅",
@@ -95,6 +95,30 @@ SEVERITY_NAMES: Mapping[str, Title] = {
     "none": Title(zh="无须处理", en="nothing to do"),
 }
 """Severity of an alert → what it asks for."""
+
+SEVERITY_MEANINGS: Mapping[str, Title] = {
+    "page": Title(
+        zh="系统某一部分中断，判定、提醒或通知因此停止。系统值班人员收到后立即处置；夜间和节假日同样通知。",
+        en="A part of the system has stopped, and with it judging, cards or notices. Whoever is on duty for the "
+        "machinery acts at once. The notice comes at night and on holidays, too.",
+    ),
+    "act": Title(
+        zh="刚性承诺未达标，或有数据源、通知、决定出现问题。告警所列单位当日处理；通知在工作时间发出。",
+        en="A hard promise is missed, or something is wrong with a source, a notice or a decision. The unit of the "
+        "alert acts on the same day. The notice comes in working hours.",
+    ),
+    "review": Title(
+        zh="承诺有未达标风险，原则性承诺未达标，或数据可能不准确。告警所列单位核实情况，或说明理由；通知在工作时间发出。",
+        en="A promise is at risk, a soft promise is missed, or figures may not be right. The unit of the alert checks, "
+        "or gives a reason. The notice comes in working hours.",
+    ),
+    "inform": Title(
+        zh="仅告知，如鼓励性承诺未达标。告警所列单位知悉即可，无须回告；通知在工作时间发出。",
+        en="For information only, such as an aspirational promise that is missed. The unit of the alert takes note and "
+        "need not reply. The notice comes in working hours.",
+    ),
+}
+"""Severity of an alert → what it means, and who has to do what by when. `none` asks for nothing."""
 
 COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
 

@@ -107,6 +107,17 @@ def _details(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
         yield _refusal_words(reason)
 
 
+def _until_words(until: str, body: Mapping[str, Any]) -> Title:
+    """A day of a record: by which an assignment is to be answered; until which what is said holds."""
+    try:
+        day = day_title(date.fromisoformat(until))
+    except ValueError:  # of another writer of the ledger
+        day = Title(zh=until, en=until)
+    if body.get("about") == About.ASSIGNMENT:
+        return Title(zh=f"{day.zh}前回告", en=f"to be answered by {day.en}")
+    return Title(zh=f"至{day.zh}", en=f"until {day.en}")
+
+
 def _refusal_words(reason: Mapping[str, Any]) -> Title:
     """Why the gateway refuses an event: in English its own sentence."""
     known = REFUSALS.get(str(reason.get("reason")), Title(zh="其他原因", en=""))
@@ -122,17 +133,6 @@ def _units_named(body: Mapping[str, Any], plan: Plan) -> Iterator[Title]:
         yield why
     if isinstance(units := body.get("units"), list):
         yield from (unit_title(str(unit), plan) for unit in units)
-
-
-def _until_words(written: str, body: Mapping[str, Any]) -> Title:
-    """A day of a record: by which an assignment is to be answered; until which what is said holds."""
-    try:
-        day = day_title(date.fromisoformat(written))
-    except ValueError:  # of another writer of the ledger
-        day = Title(zh=written, en=written)
-    if body.get("about") == About.ASSIGNMENT:
-        return Title(zh=f"{day.zh}前回告", en=f"to be answered by {day.en}")
-    return Title(zh=f"至{day.zh}", en=f"until {day.en}")
 
 
 def _granted(body: Mapping[str, Any]) -> object:

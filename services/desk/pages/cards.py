@@ -16,6 +16,7 @@ from services.desk.reading.card_lists import CardLine, CardWish, Page
 from services.desk.routes import LISTED, Pages
 from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.published import Level
+from services.domain.results.windows import ALL
 
 PAGES: Final = Pages()
 
@@ -35,7 +36,8 @@ class CardQuery(BaseModel):
     @property
     def wish(self) -> CardWish:
         """The cards that fit."""
-        return CardWish(self.unit, self.promise, Level(self.level) if self.level else None)
+        unit = "" if self.unit == ALL else self.unit  # as dashboards say it, which lead here
+        return CardWish(unit, self.promise, Level(self.level) if self.level else None)
 
 
 Asking = Annotated[CardQuery, Query()]

@@ -13,11 +13,12 @@ from services.desk.numbers import LARGEST
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, reading_page
 from services.desk.pages.sheet import sheet_answer
-from services.desk.reading.card_lists import CardWish
+from services.desk.reading.card_lists import CardWish, VerdictWish
 from services.desk.reading.figures import PromiseLine
 from services.desk.refusal import NotFound
 from services.desk.routes import LISTED, Pages
 from services.domain.results.published import WORST_FIRST, State
+from services.domain.results.windows import ALL
 
 PAGES: Final = Pages()
 _PAGE: Final = 50
@@ -65,7 +66,18 @@ def _lines(ask: Asked, query: PromiseQuery) -> list[PromiseLine]:
 def promises_sheet(ask: Ask, query: Asking) -> Response:
     """The same as a file, all pages."""
     of = SaidOf(ask)
-    columns = (w.STATE, w.NUMBER, w.PROMISE, w.UNIT, w.VALUE, w.TARGET, w.CASES_COUNTED, w.LATE_OPEN, w.WINDOW)
+    columns = (
+        w.STATE,
+        w.NUMBER,
+        w.PROMISE,
+        w.UNIT,
+        w.VALUE,
+        w.TARGET,
+        w.CASES_COUNTED,
+        w.MISSES_LEFT,
+        w.LATE_OPEN,
+        w.WINDOW,
+    )
     rows = (_row(line, of) for line in _lines(ask, query))
     return sheet_answer(w.PROMISES, [each.zh for each in columns], rows)
 
@@ -80,13 +92,27 @@ def _row(line: PromiseLine, of: SaidOf) -> tuple[object, ...]:
         of.value(line),
         of.target(line),
         int(row.n) if row.n.isdecimal() else row.n,
+        of.misses_left(line),
         int(row.open_overdue) if row.open_overdue.isdecimal() else row.open_overdue,
         of.window(line.promise),
     )
 
 
+class BehindQuery(BaseModel):
+    """Which verdicts are listed. `unit`: `ALL` is every one, as on the dashboards, which lead here."""
+
+    unit: str = Field("", max_length=200)
+    verdict: Literal["", "missed", "met_by_late_entry", "reversed"] = ""
+    after: str = Field("", max_length=2_000)
+
+    @property
+    def wish(self) -> VerdictWish:
+        """The verdicts that fit."""
+        return VerdictWish("" if self.unit == ALL else self.unit, self.verdict)
+
+
 @PAGES.get("/promises/{kpi}", Access.READ, about=_about_promise)
-def promise(ask: Ask, kpi: str, after: str = "") -> Response:
+def promise(ask: Ask, kpi: str, query: Annotated[BehindQuery, Query()]) -> Response:
     """One promise: what it says, how it stands, and the cases behind the number."""
     reading, viewer = ask.desk.reading, ask.known
     found = next((each for each in ask.desk.plan.promises if each.is_official and each.id == kpi), None)
@@ -100,7 +126,8 @@ def promise(ask: Ask, kpi: str, after: str = "") -> Response:
         words=in_words(found, ask.desk.plan),
         whole=next((line for line in lines if line.unit == "ALL" and line.item == "-"), None),
         lines=[line for line in lines if (line.unit, line.item) != ("ALL", "-")],
-        behind=reading.behind(viewer, kpi, after),
+        behind=reading.behind(viewer, kpi, query.after, query.wish),
+        query=query,
         own=reading.open_cards(viewer, CardWish(promise=kpi)),
         led=reading.led_cards(viewer, CardWish(promise=kpi)),
     )

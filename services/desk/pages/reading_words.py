@@ -21,8 +21,8 @@ NOTHING_PUBLISHED: Final = _t(
 PROMISES_BY_STATE: Final = _t("承诺状态", "Promises by state")
 WORST: Final = _t("最需处理的承诺", "Promises that need attention first")
 WORST_ORDER: Final = _t(
-    "先看状态，再看与目标的差距（差额占目标值的比例）",
-    "By state, then by how far the figure is from its target, as a share of the target",
+    "先看状态，再看与目标的差距（比例类：相差的百分点；其他：超出或不足目标值的百分比）",
+    "By state, then by the distance to the target: of shares in points, of other figures in per cent of the target",
 )
 NONE_WORST: Final = _t("没有未达标或有风险的承诺", "No promise is missed or at risk")
 CHANGED: Final = _t("今日变化", "Changed today")
@@ -43,6 +43,7 @@ STATE: Final = _t("状态", "State")
 VALUE: Final = _t("当前值", "Value")
 TARGET: Final = _t("目标", "Target")
 CASES_COUNTED: Final = _t("件数", "Cases")
+MISSES_LEFT: Final = _t("余量", "Misses left")
 TREND: Final = _t("近90日趋势", "Trend, 90 days")
 LATE_OPEN: Final = _t("超期未办结", "Overdue, open")
 UNCONFIRMED: Final = _t("逾期补录待确认", "Late entries to confirm")
@@ -92,6 +93,7 @@ VERDICTS: Final[Mapping[str, Title]] = {
     "reversed": _t("不再超期", "no miss any more"),
     "excused": _t("理由成立，不计入", "reason accepted, left out of the figure"),
 }
+ONLY: Final = _t("只列：", "Only:")
 CASES: Final = _t("办件查询", "Cases")
 SEARCH_HINT: Final = _t("编号可只写开头", "The beginning of the number is enough")
 CASE_STATE: Final = _t("办理状态", "State of the case")
@@ -192,6 +194,9 @@ ASSIGNMENT_STATES: Final[Mapping[AssignmentState, Title]] = {
 }
 NOTICES: Final = _t("通知", "Notices")
 NOTICE: Final = _t("通知", "Notice")
+ALERTS: Final = _t("告警", "Alerts")
+RUNBOOK: Final = _t("处置手册", "Runbook")
+DASHBOARD: Final = _t("看板", "Dashboard")
 NO_NOTICES: Final = _t("没有通知", "There is no notice")
 SENT: Final = _t("发出时间", "Sent")
 FILTERS_CASES: Final = _t("按条件查询办件", "Find cases")

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from markupsafe import Markup
 
 from services.catalog.words.card_reasons import CARD_REASONS
+from services.catalog.words.misses import left_in_short, left_in_words
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.source_names import source_title
@@ -108,6 +109,16 @@ class SaidOf:
         if text == NOTHING or promise.figure_unit == "share":
             return text
         return f"{text} {self.say(unit_of_measure(promise, self._plan))}"
+
+    def misses_left(self, line: PromiseLine) -> str:
+        """How many misses are left, or too many; a dash where misses are not counted."""
+        left = line.misses_left
+        return NOTHING if left is None else self.say(left_in_short(line.promise, left))
+
+    def misses_left_in_full(self, line: PromiseLine) -> str:
+        """The same as a sentence; empty where misses are not counted."""
+        left = line.misses_left
+        return "" if left is None else self.say(left_in_words(line.promise, left))
 
     def window(self, promise: Promise) -> str:
         """Its official window."""

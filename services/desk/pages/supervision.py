@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from services.desk.access import About, Access
 from services.desk.asking import Ask, Desk
 from services.desk.numbers import Place, number_of
+from services.desk.pages.alerts_of_notice import alerts_of
 from services.desk.pages.said_of import reading_page
 from services.desk.reading.supervision import PAGE
 from services.desk.refusal import NotFound
@@ -62,6 +63,7 @@ def notice(ask: Ask, number: int) -> Response:
         text=str(text),
         cases=_cases_of(body.get("subjects")),
         circulars=_circulars_of(body.get("subjects")),
+        alerts=alerts_of(body.get("subjects"), ask.desk.settings.grafana_url),
     )
     return answer
 

@@ -74,6 +74,15 @@ class CardWish(NamedTuple):
     level: Level | None = None
 
 
+class VerdictWish(NamedTuple):
+    """Which verdicts on a promise are listed."""
+
+    unit: str = ""
+    verdict: str = ""
+
+
+EVERY_VERDICT: Final = VerdictWish()
+
 _ORDER: Final = (schema.cards.c.due_at, schema.cards.c.name)
 
 
@@ -174,12 +183,14 @@ def promises_of_case(connection: Connection, case_key: str) -> frozenset[str]:
     return frozenset(connection.scalars(asked))
 
 
-def verdicts_of_promise(connection: Connection, scope: Scope, kpi: str, after: str = "") -> Page[VerdictLine]:
+def verdicts_of_promise(
+    connection: Connection, scope: Scope, kpi: str, after: str = "", wish: VerdictWish = EVERY_VERDICT
+) -> Page[VerdictLine]:
     """The cases behind the number of a promise, the latest first: misses, late entries and reversals of the viewer's
     own; of a promise that they lead those of every unit. Raises BadCursor."""
     table = schema.verdicts.c
     order = (table.judged_at.desc(), table.name.desc())
-    behind: list[ColumnElement[bool]] = [table.kpi == kpi]
+    behind: list[ColumnElement[bool]] = [table.kpi == kpi, *_of_wish(wish)]
     if after:
         behind.append(tuple_(table.judged_at, table.name) < tuple_(*key_of(after, int, str)))
     everyone = scope.everything or kpi in scope.leads
@@ -188,6 +199,12 @@ def verdicts_of_promise(connection: Connection, scope: Scope, kpi: str, after: s
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     lines = tuple(VerdictLine(*(getattr(row, name) for name in VerdictLine._fields)) for row in rows[:PAGE])
     return Page(lines, "" if last is None else cursor_of(last.judged_at, last.name))
+
+
+def _of_wish(wish: VerdictWish) -> list[ColumnElement[bool]]:
+    table = schema.verdicts.c
+    pairs = ((table.unit, wish.unit), (table.verdict, wish.verdict))
+    return [column == value for column, value in pairs if value]
 
 
 def _latest(

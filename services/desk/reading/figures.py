@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
@@ -10,9 +11,11 @@ from services.desk.reading import schema
 from services.desk.reading.record_rows import value_row_of
 from services.desk.reading.scope import Scope
 from services.domain.plan.plan import Plan, Promise
+from services.domain.results.budget import Versions, misses_left_of
 from services.domain.results.cards import WHOLE
-from services.domain.results.published import WORST_FIRST, Level, State, ValueRow
+from services.domain.results.published import Level, State, ValueRow
 from services.domain.results.windows import ALL
+from services.figures.promises import worst_first
 
 TREND_DAYS: Final = 90
 WORST: Final = 10
@@ -39,8 +42,13 @@ class PromiseLine(NamedTuple):
     before: State
     """Its state when the day began."""
     gap: float | None
-    """See `record_rows.gap_of`."""
+    """The distance to its target (`budget.distance_of`)."""
     trend: tuple[Day, ...] = ()
+
+    @property
+    def misses_left(self) -> int | None:
+        """See `budget.misses_left_of`; None of a single item."""
+        return misses_left_of(self.row, self.promise) if self.item == WHOLE else None
 
     @property
     def is_red(self) -> bool:
@@ -87,7 +95,7 @@ def district(connection: Connection, plan: Plan) -> District:
     table = schema.rows
     asked = select(table).where(table.c.unit == ALL, table.c.item == WHOLE, table.c.variant == "official")
     found = connection.execute(asked).all()
-    lines = sorted(_lines(found, plan), key=worst_first)
+    lines = sorted(_lines(found, plan), key=_rank)
     with_trend = _with_trends(connection, lines)
     watermark = max((row.watermark for row in found), default="")
     return District(tuple(with_trend), tuple(_card_counts(connection, plan)), watermark)
@@ -100,7 +108,7 @@ def lines_of(connection: Connection, plan: Plan, scope: Scope) -> list[PromiseLi
     own = table.unit.in_(scope.units)
     led = (table.unit == ALL) & table.kpi.in_(list(scope.leads))
     asked = select(schema.rows).where(or_(own, led), table.item == WHOLE, table.variant == "official")
-    lines = sorted(_lines(connection.execute(asked), plan), key=worst_first)
+    lines = sorted(_lines(connection.execute(asked), plan), key=_rank)
     return _with_trends(connection, lines)
 
 
@@ -116,20 +124,18 @@ def lines_of_promise(connection: Connection, plan: Plan, kpi: str, scope: Scope)
     return _with_trends(connection, lines)
 
 
-def worst_first(line: PromiseLine) -> tuple[int, bool, float, str]:
-    """The order of promises: by state; what the plan binds to before what it asks to strive for; then by how far the
-    figure falls short of its objective."""
-    never_red = line.promise.is_never_red
-    return WORST_FIRST.index(line.state), never_red, -(line.gap if line.gap is not None else -1e9), line.promise.id
+def _rank(line: PromiseLine) -> tuple[int, bool, Fraction | float, str]:
+    return worst_first(line.promise, line.state, line.gap)
 
 
 def _lines(rows: Iterable[Any], plan: Plan) -> Iterable[PromiseLine]:
-    promises = {(each.id, each.variant): each for each in plan.promises}
+    versions = Versions.of(plan)
     for row in rows:
-        promise = promises.get((row.kpi, row.variant))
+        value_row = value_row_of(row.cells)
+        promise = versions.at(value_row)
         if promise is not None:
             state, before = State(row.state), State(row.before)
-            yield PromiseLine(promise, row.unit, row.item, value_row_of(row.cells), state, before, row.gap)
+            yield PromiseLine(promise, row.unit, row.item, value_row, state, before, row.gap)
 
 
 def _with_trends(connection: Connection, lines: Sequence[PromiseLine]) -> list[PromiseLine]:

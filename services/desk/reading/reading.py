@@ -22,7 +22,7 @@ from services.casebook.casebook import Casebook, CasePage
 from services.casebook.database import CasebookUnavailable
 from services.desk.access import About, Access, Viewer, may
 from services.desk.reading import card_lists, figures, schema
-from services.desk.reading.card_lists import CardLine, CardWish, Page, VerdictLine
+from services.desk.reading.card_lists import EVERY_VERDICT, CardLine, CardWish, Page, VerdictLine, VerdictWish
 from services.desk.reading.case_seen import CaseSeen, Sight, led_part, sight_of
 from services.desk.reading.figures import District, PromiseLine
 from services.desk.reading.scope import Scope, scope_of, whose
@@ -129,11 +129,11 @@ class Reading:
         with self._asking() as connection:
             return card_lists.counted(connection, self.scope(viewer), unit)
 
-    def behind(self, viewer: Viewer, kpi: str, after: str = "") -> Page[VerdictLine]:
+    def behind(self, viewer: Viewer, kpi: str, after: str = "", wish: VerdictWish = EVERY_VERDICT) -> Page[VerdictLine]:
         """The cases behind the number of a promise; of one that is no miss any more because its reason was accepted the
         verdict is EXCUSED. Raises ReadingUnavailable, BadCursor."""
         with self._asking() as connection:
-            page = card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after)
+            page = card_lists.verdicts_of_promise(connection, self.scope(viewer), kpi, after, wish)
         excused = self._excused([line for line in page.lines if line.verdict == "reversed"])
         return page._replace(
             lines=tuple(line._replace(verdict=EXCUSED) if line in excused else line for line in page.lines)

@@ -8,7 +8,8 @@ from typing import Any, Final
 import orjson
 
 from services.desk.reading.schema import DUE_UNKNOWN
-from services.domain.plan.plan import Objective, Plan
+from services.domain.plan.plan import Plan
+from services.domain.results.budget import Versions, distance_of
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, ValueRow
 from services.domain.time.rfc3339 import read
@@ -43,7 +44,7 @@ class RecordRows:
 
     def __init__(self, plan: Plan) -> None:
         self._zone = Zone(plan.head.timezone)
-        self._targets = {(each.id, each.variant): each.target for each in plan.promises}
+        self._versions = Versions.of(plan)
         self._windows = {(each.id, each.variant): str(each.official_window) for each in plan.promises}
 
     def read(self, records: Iterable[Record]) -> Changes:
@@ -74,7 +75,7 @@ class RecordRows:
             **{column: getattr(row, column) for column in ("kpi", "variant", "unit", "item", "state")},
             "name": name,
             "before": published.state_at_midnight,
-            "gap": gap_of(self._targets[kpi, variant], published.figures.get("value")),
+            "gap": self._distance(row),
             "cells": orjson.dumps(row._asdict()),
             "computed_at": published.computed_at,
             "watermark": published.watermark,
@@ -84,15 +85,10 @@ class RecordRows:
             value = published.figures.get("value")
             changes.history[name, day] = {"name": name, "day": day, "value": value, "state": row.state}
 
-
-def gap_of(target: Objective | None, value: float | None) -> float | None:
-    """By which share of its objective a value falls short of it, to list promises by; positive: it falls short. None
-    where there is no value or no objective. Nothing is judged by it."""
-    if target is None or value is None:
-        return None
-    amount = float(target.amount)
-    short = {">=": amount - value, "<=": value - amount, "=": abs(value - amount)}[target.relation]
-    return short / abs(amount) if amount else short
+    def _distance(self, row: ValueRow) -> float | None:
+        promise = self._versions.at(row)
+        found = None if promise is None else distance_of(row, promise)
+        return None if found is None else float(found)
 
 
 def value_row_of(cells: bytes) -> ValueRow:

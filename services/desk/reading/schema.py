@@ -42,7 +42,7 @@ rows = _table(
     Column("item", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("before", Text, nullable=False),  # the state when the day began
-    Column("gap", Float),  # see `gap_of`
+    Column("gap", Float),  # its distance to the target (`budget.distance_of`)
     Column("cells", LargeBinary, nullable=False),  # its value row, as JSON
     Column("computed_at", Text, nullable=False),
     Column("watermark", Text, nullable=False),

@@ -20,6 +20,7 @@ from services.domain.results.states import StateInput, has_side_rows, in_quarant
 from services.domain.results.unknown import unknown_of
 from services.domain.results.windows import (
     ALL,
+    ALL_ITEMS,
     Items,
     Units,
     by_promise,
@@ -153,7 +154,7 @@ class Valuer:
             has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
             stale = self._is_stale(promise, unit, now)
             silent = self._of_silent(promise, units if unit == ALL else {unit: items}, now) if stale else {}
-            part = _Part(unit, "-", items, everywhere, stale, silent, has_quarantined)
+            part = _Part(unit, ALL_ITEMS, items, everywhere, stale, silent, has_quarantined)
             by_item = [part.of(item) for item in sorted(items)] if promise.published_by_item else []
             for window in promise.windows:
                 yield self._row(kind, part, window, now)
@@ -192,7 +193,13 @@ class Valuer:
         for unit in (ALL, *sorted(set(units).union(promise.owed_units) - {""})):
             for window in promise.windows:
                 begin, end = self._ends(promise, window, now)
-                known = {"kpi": promise.id, "unit": unit, "item": "-", "variant": promise.variant, "window": window}
+                known = {
+                    "kpi": promise.id,
+                    "unit": unit,
+                    "item": ALL_ITEMS,
+                    "variant": promise.variant,
+                    "window": window,
+                }
                 known |= {"window_start": begin, "window_end": end, "n": "0", "objective": _objective(promise.target)}
                 known |= {"state": state, "plan_version": self._plan.head.version}
                 yield ValueRow(**dict.fromkeys(ValueRow._fields, "") | known)

@@ -12,6 +12,8 @@ from services.domain.time.calendar import months_later
 
 ALL: Final = "ALL"
 """The unit of a row about the whole."""
+ALL_ITEMS: Final = "-"
+"""The item of a row over all items."""
 ROLLING_DAYS: Final = 30
 """How far ahead the last day of a rolling window lies, for a trend."""
 

@@ -1,0 +1,44 @@
+"""The figure of a value row as people read it on a page of many figures: two digits, and none is rounded away."""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from services.domain.plan.plan import Promise
+from services.domain.results.published import ValueRow
+
+_TWO_DIGITS: Final = Decimal("0.01")
+_PLAIN: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+"""A cell has no exponent (docs/contract.md); one that has could be a number of any length."""
+
+
+def as_read(row: ValueRow, promise: Promise) -> float | None:
+    """The value of a row, of a share in per cent; None without one.
+
+    Rounded, but never to an end of its objective that it misses, nor a share to all or nothing that is neither: 0.99996
+    of a share is 99.99 (no 100), and 4.004 days where 4 are promised are 4.01 (decision 0287).
+    """
+    if not _PLAIN.fullmatch(row.value):
+        return float(row.value) if row.value else None
+    share = promise.figure_unit == "share"
+    scale = 100 if share else 1
+    value = Decimal(row.value) * scale
+    read = value.quantize(_TWO_DIGITS, ROUND_HALF_EVEN)
+    relation, ends = _objective(row.objective)
+    for end in (one * scale for one in ends):
+        if (relation != "<=" and value < end <= read) or (relation != ">=" and value > end >= read):
+            read = end + (_TWO_DIGITS if value > end else -_TWO_DIGITS)
+    return float(_not_whole(value, read) if share else read)
+
+
+def _not_whole(per_cent: Decimal, read: Decimal) -> Decimal:
+    """Neither does a share read as all, or as none, that is not."""
+    if per_cent < 100 <= read:
+        return 100 - _TWO_DIGITS
+    return _TWO_DIGITS if per_cent > 0 >= read else read
+
+
+def _objective(cell: str) -> tuple[str, list[Decimal]]:
+    """The relation and the numbers in the cell of an objective: `<= 28`, `3..5`, which has no relation."""
+    relation, _, numbers = cell.rpartition(" ")
+    return relation, [Decimal(end) for end in numbers.split("..") if _PLAIN.fullmatch(end)]
