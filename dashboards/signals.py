@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.codes import names
 from dashboards.page import Page
-from services.catalog.words.unit_names import source_title
+from services.catalog.words.source_names import source_title
 from services.domain.judging import data_quality as signals
 from services.domain.judging import late_reports
 from services.domain.judging.quarantine import QUARANTINED

@@ -66,7 +66,9 @@ def flag(tmp_path: Path) -> Path:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "KPIWATCH_PLAN": str(PLAN), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+    """Without the size that the caller's terminal has: a size that is said holds for good."""
+    ours = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return {**ours, "KPIWATCH_PLAN": str(PLAN), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
 
 
 class Terminal:

@@ -1,4 +1,4 @@
-"""Units and sources in words: a unit that has a successor says so, wherever it is named."""
+"""Units in words: a unit that has a successor says so, wherever it is named."""
 
 from datetime import date
 
@@ -24,12 +24,6 @@ def unit_title(unit: str, plan: Plan) -> Title:
         last = known.effective_to.isoformat()
         return Title(zh=f"{known.title.zh}（{last}止）", en=f"{known.title.en} (until {last})")
     return known.title
-
-
-def source_title(source: str, plan: Plan) -> Title:
-    """The name of a source: its own, else that of the unit it is named after. Without either its id stands for it."""
-    named = plan.names.sources.get(source)
-    return named or unit_title(source.removeprefix("/units/"), plan)
 
 
 def _last_day(first: date) -> str:

@@ -1092,8 +1092,6 @@ class Names(Entry):
     reasons: dict[str, Title] = {}
     units_of_measure: dict[str, Title] = {}
     """Quantity or attribute of which a figure is a mean or a sum → in what it is counted (`件`)."""
-    sources: dict[str, Title] = {}
-    """Source → its name. One that is named after a unit needs none."""
 
 
 class Plan(Entry):
