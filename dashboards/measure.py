@@ -49,7 +49,7 @@ def _texts(page: Page) -> Panel:
         Column("", f"{clauses} and on (kpi) {_OF_IT}", hidden=True),
     ]
     about = page.say(
-        "方案怎么说，本系统怎么算。口径：见表中“口径”一栏。",
+        "方案原文和本系统的计算口径。口径：见表中“口径”一栏。",
         "What the plan says, and what is computed of it: the column “what is computed”.",
     )
     return query_table(page, Frame(page.say("原文与口径", "Clause and formula"), Place(24, 9), about), "kpi", columns)

@@ -24,8 +24,8 @@ def _states(page: Page) -> list[Panel]:
     large = [RANKS[state] for state in _LARGE]
     by_rank = {look.rank: look for look in looks(page)}
     about = page.say(
-        "全区各承诺在其正式统计期的状态。口径：各承诺各计一次。“仅监测”的方案未定数值，不评价；“推进中或暂定”的未到期，"
-        "或者节假日安排未公布。",
+        "全区各承诺在其正式统计期的状态。口径：各承诺各计一次。列为“仅监测”的承诺，方案未定数值，不作评价；"
+        "列为“推进中或暂定”的，为期限未到或节假日安排未公布。",
         "The state of each promise in its official window. Computed: each promise counts once. “No target”: the plan "
         "prints no threshold, nothing is judged; “not due, provisional”: its date is to come, or no calendar yet.",
     )

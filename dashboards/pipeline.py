@@ -86,11 +86,11 @@ def _now(page: Page) -> list[Panel]:
         Figure(page.say("15分钟拒收", "refused, 15 min"), DEAD_LETTER_RATIO, "percent"),
     ]
     doubtful = page.say(
-        "系统此刻处理不了什么。口径：现有隔离办件；连续异常退出三次以上的进程数。",
+        "系统当前无法处理的办件和进程。口径：现有隔离办件；连续异常退出三次以上的进程数。",
         "What the machinery cannot do now. Computed: cases in quarantine; workers that died three times in a row.",
     )
     about = page.say(
-        "事件来得怎样。口径：自始至今的事件数和无法识别的记录数；计划时钟每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
+        "事件报送情况。口径：自始至今的事件数和无法识别的记录数；计划时钟每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
         "How events come in. Computed: events and unreadable records since the beginning; seconds of the plan's clock "
         "per second; refused events of 15 minutes, of those that came in.",
     )
@@ -160,7 +160,7 @@ def _partitions(page: Page) -> Panel:
         Column(page.say("分区", "Partition"), label="partition"),
     ]
     about = page.say(
-        "各分区是否跟得上。口径：同左侧两图，此刻的值。",
+        "各分区处理是否及时。口径：同左侧两图，此刻的值。",
         "Whether each partition keeps up. Computed: as in the graphs, at this moment.",
     )
     frame = Frame(page.say("各分区", "Partitions"), Place(6, 8), about, live_only(page))
@@ -173,7 +173,7 @@ def _hidden(page: Page) -> Panel:
         Column(page.say("原因", "Reason"), label="reason", mapping=_why_hidden(page)),
     ]
     about = page.say(
-        "算出而没有导出的结果。口径：此刻未导出的行数，按原因。",
+        "已计算、未导出的结果。口径：此刻未导出的行数，按原因。",
         "Rows that were computed and are not exported. Computed: how many at this moment, by reason.",
     )
     frame = Frame(page.say("未导出的结果", "Rows not exported"), Place(6, 8), about, live_only(page))

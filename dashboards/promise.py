@@ -113,7 +113,7 @@ def _budget(page: Page) -> list[Panel]:
     pace = Figure(page.say("本月未达标进度", "pace of misses"), _of_unit(metrics.MISSES_PACE), "number", links=missed)
     cards = Together((_cards(page, "yellow"), _cards(page, "red")))
     about = page.say(
-        "目标还允许几件未达标（按正式统计期）。口径：还可未达标为0时，再有一件即不达标；负数为已超出的件数；均值等没有此数。"
+        "目标还允许几件未达标（按正式统计期）。口径：还可未达标为0时，再有一件即未达标；负数为已超出的件数；均值等没有此数。"
         "本月未达标进度＝本月未达标件数÷目标允许的件数，大于1即快于允许。牌数为全区各单位未解除的牌。",
         "How many misses the target still allows, in the official window. Computed: 0: the next miss loses it; "
         "negative: "
@@ -165,7 +165,7 @@ def _text(page: Page) -> Panel:
         Column("", f"{text} * on (kpi) group_left (measure, {target}, strength) {informed}", hidden=True),
     ]
     about = page.say(
-        "方案怎么说，本系统怎么算。口径：见表中“口径”一栏。非方案指标：目标值、期限或容差由本系统设定，方案未载明。",
+        "方案原文和本系统的计算口径。口径：见表中“口径”一栏。非方案指标：目标值、期限或容差由本系统设定，方案未载明。",
         "What the plan says, and what is computed of it: the column “what is computed”. Local: the threshold, date or "
         "tolerance is set by us; the plan does not print it.",
     )

@@ -30,7 +30,7 @@ def briefing_alerts() -> Iterator[Alert]:
         f"max by (period) ({names.WAITING.name}) > 0",
         to_operations("act"),
         Title(
-            zh=f"{one_of_words('period', _ZH)}应发送1小时后仍未全部送达",
+            zh=f"{one_of_words('period', _ZH)}超过应发送时间1小时，仍未全部送达",
             en=f"an hour after its time the {one_of_words('period', _EN)} briefing has not reached all who get it",
         ),
         plan_time(HOUR, 5 * MINUTE),

@@ -14,7 +14,7 @@ ALERT_NAMES: Mapping[str, Title] = {
     "SourceSilent": Title(zh="数据源未报送", en="Source silent"),
     "CardRed": Title(zh="超期办件汇总", en="Cases past their limit"),
     "CardOpen": Title(zh="办件提醒", en="Card of a case"),
-    "CalendarEnding": Title(zh="节假日安排即将用尽", en="Calendar ends soon"),
+    "CalendarEnding": Title(zh="节假日安排即将到期", en="Calendar ends soon"),
     "CalendarProvisional": Title(zh="节假日安排尚未公布", en="Calendar not published"),
     "CaseQuarantined": Title(zh="办件无法判定，已隔离", en="Case quarantined"),
     "DeadLetterRatioHigh": Title(zh="报送事件被拒收过多", en="Too many events refused"),

@@ -21,7 +21,7 @@ class DecisionSentences:
         self._titles = {promise.key: promise.title for promise in plan.promises}
 
     def of_assignment(self, decision: Decision) -> Title:
-        """`交办：小型项目供水接入（K06-1），请于2021年10月15日24时前回告。原因：需该单位配合办理。由运行中心交办（经办账号…）…`"""
+        """`交办：小型项目供水接入（K06-1），请于2021年10月15日24时前回告。原因：需配合办理。由运行中心交办（经办账号…）…`"""
         kpi, by = decision.matter.kpi, decision.by
         title = self._title(kpi)
         due = self._due(decision.until)

@@ -691,11 +691,11 @@ OF_THE_MACHINERY = {
 @pytest.mark.parametrize(
     ("value", "shown", "left", "budget"),
     [
-        ("0.96875", "96.88", "-2", ("，超期件数已超出允许数2件", "; late cases above what is allowed: 2")),
+        ("0.96875", "96.88", "-2", ("，超期件数比允许数多2件", "; late cases above what is allowed: 2")),
         ("0.999996", "99.99", "_", ("", "")),
         # missed by what is not in the figure
-        ("1", "100", "0", ("，再有1件超期，全年即不达标", "; late cases until the year is missed: 1")),
-        ("1", "100", "2", ("，再有3件超期，全年即不达标", "; late cases until the year is missed: 3")),
+        ("1", "100", "0", ("，再有1件超期，全年即未达标", "; late cases until the year is missed: 1")),
+        ("1", "100", "2", ("，再有3件超期，全年即未达标", "; late cases until the year is missed: 3")),
     ],
 )
 def test_an_alert_says_what_where_and_how_far_in_both_languages(

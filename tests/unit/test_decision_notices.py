@@ -61,7 +61,7 @@ def test_an_assignment_is_notified_with_who_why_and_by_when(decided: Decided) ->
         "交办：",
         "（K06-1）",
         "10月25日24时前回告",
-        "需该单位配合办理",
+        "需配合办理",
         "由运行中心交办（经办账号centre-01）",
     ):
         assert said in sentence, said

@@ -51,7 +51,7 @@ def test_the_unit_sees_what_is_assigned_to_it_and_answers(world: ActingWorld) ->
     assert states(world) == []
     Browser(world, CENTRE).send("assign", **TASK, text="请协助协调管线迁改")
     page = world.client(HELPERS).get("/assignments").text
-    for said in ("W-1", "需该单位配合办理", "请协助协调管线迁改", "centre-01", "2021年9月28日 24:00", "还剩"):
+    for said in ("W-1", "需配合办理", "请协助协调管线迁改", "centre-01", "2021年9月28日 24:00", "还剩"):
         assert said in page, said
     assert "待回告的交办" in world.client(HELPERS).get("/district").text
     assert states(world) == ["待签收"] == states(world, CENTRE)
@@ -78,7 +78,7 @@ def test_nobody_else_sees_it(world: ActingWorld, viewer: Viewer) -> None:
     Browser(world, CENTRE).send("assign", **TASK, text="请协助协调管线迁改")
     for path in ("/assignments", "/district"):
         page = world.client(viewer).get(path).text.partition("<main")[2]
-        assert "协调管线迁改" not in page and "需该单位配合办理" not in page and states(world, viewer) == []
+        assert "协调管线迁改" not in page and "需配合办理" not in page and states(world, viewer) == []
 
 
 def test_it_is_overdue_after_its_day_and_done_with_its_case(world: ActingWorld) -> None:

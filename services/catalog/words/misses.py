@@ -36,21 +36,19 @@ def miss_of(promise: Promise) -> Miss:
 
 
 def until_missed(promise: Promise, number: int | str) -> Title:
-    """`再有3件超期，全年即不达标`. `number`: one more than are left; or a template that gives it."""
+    """`再有3件超期，全年即未达标`. `number`: one more than are left; or a template that gives it."""
     name, counter = miss_of(promise)
     window = _WINDOWS.get(promise.official_window, Title(zh="", en="the promise"))
     return Title(
-        zh=f"再有{number}{counter}{name.zh}，{window.zh}即不达标",
+        zh=f"再有{number}{counter}{name.zh}，{window.zh}即未达标",
         en=f"{name.en} until {window.en} is missed: {number}",
     )
 
 
 def too_many(promise: Promise, number: int | str) -> Title:
-    """`超期件数已超出允许数2件`. `number`: how many are too many; or a template that gives it."""
+    """`超期件数比允许数多2件`. `number`: how many are too many; or a template that gives it."""
     name, counter = miss_of(promise)
-    return Title(
-        zh=f"{name.zh}{counter}数已超出允许数{number}{counter}", en=f"{name.en} above what is allowed: {number}"
-    )
+    return Title(zh=f"{name.zh}{counter}数比允许数多{number}{counter}", en=f"{name.en} above what is allowed: {number}")
 
 
 def left_in_words(promise: Promise, left: int) -> Title:

@@ -5,7 +5,9 @@ from typing import Final
 from services.domain.plan.plan import Title
 
 OPTIONAL: Final = Title(zh="（可不填）", en="(optional)")
-KNOWN_UP_TO: Final = Title(zh="本决定依据的台账：至第", en="This decision knows the ledger up to No.")
+KNOWN_UP_TO: Final = Title(
+    zh="作出本决定时已记入台账的最后一条，台账号：", en="This decision knows the ledger up to No."
+)
 NUMBER: Final = Title(zh="台账号", en="No. in the ledger")
 TIME: Final = Title(zh="时间", en="Time")
 WHAT: Final = Title(zh="事项", en="What")
@@ -59,7 +61,7 @@ NOT_IN_FORCE_HINT: Final = Title(
     zh="系统未接收下列决定，决定尚未生效。排除原因后请重新送达。",
     en="The gateway refuses their events. Once the reason is mended, send them again.",
 )
-SEND_AGAIN: Final = Title(zh="重新送达决定", en="Send decision again:")
+SEND_AGAIN: Final = Title(zh="重新送达决定，台账号：", en="Send decision again:")
 STATE: Final = Title(zh="状态", en="State")
 PRINT: Final = Title(zh="打印稿（A4）", en="To print (A4)")
 CIRCULARS: Final = Title(zh="通报", en="Circulars")

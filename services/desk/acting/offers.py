@@ -54,7 +54,7 @@ class Offers(NamedTuple):
 
 
 OWN_UNIT = Title(
-    zh="您的账号属于有关单位，不能就本单位的事项作出决定：请由运行中心其他人员决定。",
+    zh="本账号属于有关单位，不能就本单位的事项作出决定：请由运行中心其他人员决定。",
     en="Your account belongs to a unit that this concerns. Nobody decides for their own unit: let somebody else do it.",
 )
 
