@@ -54,7 +54,7 @@ def _age(page: Page) -> _Tile:
         "hours",
     )
     about = page.say(
-        "数据的截止时间。口径：计划时钟减去最近一次完整计算的时刻，按自然时间计。",
+        "数据统计到的时间。口径：计划时钟减去最近一次完整计算的时刻，按自然时间计。",
         "Up to when the figures are complete. Computed: the plan's clock less that time, in hours as they pass.",
     )
     return figure, about, _no_figures(page)
