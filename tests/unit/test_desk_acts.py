@@ -168,6 +168,7 @@ def test_the_form_of_somebody_else_is_another_one(world: ActingWorld) -> None:
     assert [each.request.body["by"] for each in world.of_kind(Kind.REPLIED)] == ["works-01", "works-02"]
 
 
+@pytest.mark.slow
 def test_while_the_keeper_is_away_the_page_says_that_it_is_being_recorded(world: ActingWorld) -> None:
     browser = Browser(world, WORKS)
     form = browser.open("reply")
@@ -182,6 +183,7 @@ def test_while_the_keeper_is_away_the_page_says_that_it_is_being_recorded(world:
     assert len(world.of_kind(Kind.REPLIED)) == 1 and world.stored_texts() == ["已办"]
 
 
+@pytest.mark.slow
 def test_the_text_of_a_decision_that_is_refused_after_the_wait_does_not_stay(late: ActingWorld) -> None:
     browser = Browser(late, CENTRE)
     form = browser.open("decide-late-entry")
@@ -195,6 +197,7 @@ def test_the_text_of_a_decision_that_is_refused_after_the_wait_does_not_stay(lat
     assert "未予登记" in browser.client.get(where).text
 
 
+@pytest.mark.slow
 def test_a_form_that_is_sent_again_with_another_text_while_it_is_recorded_keeps_the_first(world: ActingWorld) -> None:
     browser = Browser(world, WORKS)
     form = browser.open("reply")

@@ -101,6 +101,7 @@ def hidden_of(client: TestClient, address: str) -> dict[str, str]:
     return hidden(page) if page.status_code == 200 else {}
 
 
+@pytest.mark.slow
 def test_no_bytes_in_a_field_bring_a_page_down(clients: Mapping[str, TestClient]) -> None:
     for each in POSTS:
         address, form, client = each.path, each.form, clients[each.viewer]
@@ -113,6 +114,7 @@ def test_no_bytes_in_a_field_bring_a_page_down(clients: Mapping[str, TestClient]
             assert status < 500, (address, value[:20])
 
 
+@pytest.mark.slow
 def test_no_bytes_in_an_address_bring_a_page_down(clients: Mapping[str, TestClient]) -> None:
     for path, parameters in PARAMETERS.items():
         client = clients["unit" if path.endswith("/reply") else "operations"]
@@ -124,6 +126,7 @@ def test_no_bytes_in_an_address_bring_a_page_down(clients: Mapping[str, TestClie
 
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200), st.binary(max_size=40))
+@pytest.mark.slow
 def test_any_bytes_are_an_answer(clients: Mapping[str, TestClient], body: bytes, value: bytes) -> None:
     escaped = "".join(f"%{one:02x}" for one in value)
     client = clients["unit"]

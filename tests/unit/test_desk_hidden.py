@@ -82,6 +82,7 @@ def _before(folder: Path) -> tuple[list[tuple[ListedCase, ...]], list[object]]:
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.sampled_from(LATER), unique_by=lambda each: each["id"]))
+@pytest.mark.slow
 def test_who_passed_a_case_on_finds_the_same_whatever_comes_after_its_last_day(
     tmp_path_factory: pytest.TempPathFactory, events: Iterable[Mapping[str, Any]]
 ) -> None:
@@ -93,6 +94,7 @@ def test_who_passed_a_case_on_finds_the_same_whatever_comes_after_its_last_day(
     assert any(searches)
 
 
+@pytest.mark.slow
 def test_what_comes_after_is_found_by_who_holds_the_case(tmp_path: Path) -> None:
     """Else the test above would find nothing in nothing."""
     refiled = [event for event in LATER if event["id"] in ("l-1", "l-5", "l-6")]

@@ -41,6 +41,7 @@ def _cursor(written: str) -> str:
 _CURSORS = [_cursor(f'[{number},"x"]') for number in (2**63, 2**64 - 1, -(2**63) - 1, 2**200, "1e309", "true", "null")]
 
 
+@pytest.mark.slow
 def test_no_number_in_an_address_brings_a_page_down(tmp_path: Path) -> None:
     desk = reading_desk(tmp_path, [])
     for viewer in (UNIT, CENTRE):

@@ -142,6 +142,7 @@ def desk_with_things(folder: Path, *more: Request) -> Desk:
     return desk
 
 
+@pytest.mark.slow
 def test_who_is_assigned_a_case_has_what_its_unit_has_and_nobody_else_does(tmp_path: Path) -> None:
     """Routes × roles × units once more, on a desk where the case of A is assigned to B: of the routes of the case B has
     those of A, the decider of B has none, and everybody else has what they had."""

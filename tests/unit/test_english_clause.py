@@ -202,6 +202,7 @@ def ways(number: int) -> tuple[str, ...]:
     return (british, spelled(number, " "), with_article, british.replace(" ", "\n"), str(number), *grouped)
 
 
+@pytest.mark.slow
 def test_each_number_is_read_as_itself_however_it_is_written() -> None:
     units = list(UNITS.items())
     for number in range(1, 10_000):

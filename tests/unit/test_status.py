@@ -91,6 +91,7 @@ def test_ten_promises_fit_80_by_24(english: bool) -> None:
     assert any("0.01 %" in line and "20000" in line for line in lines), lines
 
 
+@pytest.mark.slow
 def test_a_number_is_left_out_rather_than_cut() -> None:
     for width in range(40, 120):
         for line in page(JIANGBEI, district()._replace(failures=[]), width, 24):
