@@ -36,7 +36,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from services.casebook.casebook import BadCursor as BadCaseCursor
+from services.casebook.bad_cursor import BadCursor as BadCaseCursor
 from services.casebook.database import CasebookUnavailable
 from services.desk import words
 from services.desk.accounts.database import AccountsUnavailable
