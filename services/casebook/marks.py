@@ -67,6 +67,8 @@ BY_SOURCE: Final = frozenset(
     (data_quality.BACKDATED, data_quality.UNCLASSIFIED, late_reports.IN_WAIT, late_reports.FIRST_KNOWN_LATE)
 )
 """Those that are counted by source, not by unit."""
+_OF_ANOTHER: Final = BY_SOURCE | {data_quality.HOLDING}
+"""Those whose unit is not the one that accepted the case: who has passed a case on sees no more of it."""
 PRESENT: Final = 10_000_000
 """In the place of a day: what is true now counts in every window."""
 NO_UNIT: Final = "-"
@@ -87,7 +89,7 @@ class Marked(NamedTuple):
     day: int
     """On which it counts (ordinal), or PRESENT."""
     party: str
-    """The unit whose case it is."""
+    """The unit that accepted the case: it sees the mark."""
     cycle: int
 
 
@@ -107,7 +109,7 @@ def marks_of(judge: SafeJudge, plain: Judge, facts: Sequence[Fact], now: Instant
         if not judgement.kpi.startswith(data_quality.PREFIX):
             found += _of_promise(judgement)
         elif judgement.kpi in SIGNALS and judgement.kpi != QUARANTINED and _amount(judgement, TallyField.N):
-            party = _unit_of(plain, facts) if judgement.kpi in BY_SOURCE else judgement.unit
+            party = _unit_of(plain, facts) if judgement.kpi in _OF_ANOTHER else judgement.unit
             found.append(_marked(judgement.kpi, "", judgement, party))
     if opinion.quarantine is not None:
         found.append(_quarantined(opinion.quarantine, plain.plan))

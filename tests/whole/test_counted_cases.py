@@ -1,5 +1,5 @@
-"""The list behind a number is exactly what it counts: the marks of the casebook against the rows and signals of a replay
-of the same events."""
+"""The list behind a number is exactly what it counts: the marks of the casebook against the rows and signals of a
+replay of the same events."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,12 +13,11 @@ from services.casebook.database import open_engine
 from services.casebook.index import Index
 from services.casebook.marked_cases import MarkedCase, MarkFilter
 from services.casebook.marks import SIGNALS, Mark
+from services.casebook.numbers import Number
 from services.domain.judging.data_quality import SignalRow
-from services.domain.judging.kind import Moment
 from services.domain.plan.plan import Promise
 from services.domain.results.budget import counted_of
 from services.domain.results.published import ValueRow
-from services.domain.results.windows import first_day
 from services.domain.time.rfc3339 import instant_from
 from services.replay.replay import replay
 from services.simulator.district.profile import parse_faults, profile
@@ -82,9 +81,9 @@ def listed(book: Casebook, wanted: MarkFilter, limit: int = 1_000) -> Iterator[M
 
 
 def wanted_of(mark: Mark, row: ValueRow, promise: Promise) -> MarkFilter:
-    day = shipped().law.zone.day(NOW - 1)
-    first = first_day(row.window, Moment(NOW - 1, day, shipped().plan.head.year_begins))
-    return MarkFilter(mark, promise.key, "" if row.unit == "ALL" else row.unit, first_day=first)
+    """As an address names the number; of other definitions the same by their key."""
+    found = Number(mark, promise.id, row.unit, window=row.window).wanted(shipped().law, NOW)
+    return found._replace(kpi=promise.key)
 
 
 def rows_with_promise(rows: list[ValueRow]) -> Iterator[tuple[ValueRow, Promise]]:
@@ -133,10 +132,9 @@ def test_the_misses_of_a_figure_are_what_its_denominator_has_more_than_its_numer
 def test_every_signal_has_a_list_of_exactly_its_cases(
     book: Casebook, replayed: tuple[list[ValueRow], list[SignalRow]]
 ) -> None:
-    first = shipped().law.zone.day(NOW - 1) - 29
     found: Counter[tuple[str, str, str]] = Counter()
     for signal in SIGNALS:
-        for each in listed(book, MarkFilter(signal, first_day=first)):
+        for each in listed(book, Number(signal).wanted(shipped().law, NOW)):
             found[signal, each.marked.unit, each.marked.item] += 1
     of_cases = {each.removeprefix("~") for each in SIGNALS}
     expected = {
@@ -149,7 +147,7 @@ def test_every_signal_has_a_list_of_exactly_its_cases(
 
 
 def test_pages_give_each_mark_once_in_one_order(book: Casebook) -> None:
-    wanted = MarkFilter("~holding_days")
+    wanted = MarkFilter("~acceptance_days")
     whole = list(listed(book, wanted))
     assert list(listed(book, wanted, limit=7)) == whole
     assert len(set(whole)) == len(whole) > 100

@@ -20,6 +20,7 @@ from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
 from services.casebook.casebook import Casebook, CasePage
 from services.casebook.database import CasebookUnavailable
+from services.casebook.marked_cases import MarkFilter, MarkPage
 from services.desk.access import About, Access, Viewer, may
 from services.desk.reading import card_lists, figures, schema
 from services.desk.reading.card_lists import EVERY_VERDICT, CardLine, CardWish, Page, VerdictLine, VerdictWish
@@ -218,6 +219,14 @@ class Reading:
         if not scope.everything:
             wanted = wanted._replace(parties=scope.units, behind=scope.leads)
         return self._casebook.cases(wanted, after=after, limit=limit)
+
+    def cases_counted(self, viewer: Viewer, wanted: MarkFilter, after: str | None = None, limit: int = 50) -> MarkPage:
+        """A page of the cases that a number counts: of the viewer's own; of a promise that they lead those of every
+        unit. Raises CasebookUnavailable, BadCursor (of the casebook)."""
+        scope = self.scope(viewer)
+        if not (scope.everything or (wanted.kpi and wanted.kpi in scope.leads)):
+            wanted = wanted._replace(parties=scope.units)
+        return self._casebook.marked(wanted, after=after, limit=limit)
 
     # ---- sources -------------------------------------------------------------------------------------
     def sources(self, viewer: Viewer) -> list[SourceHealth]:
