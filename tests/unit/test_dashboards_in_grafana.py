@@ -111,6 +111,14 @@ def links_keep_time_data_source_and_variables(dashboard: Json) -> Iterator[str]:
             yield f"{url} forgets time or data source"
 
 
+def a_link_passes_on_codes_not_names(dashboard: Json) -> Iterator[str]:
+    """`__data.fields` of a column gives what its cell shows: with mappings the name, which no variable has."""
+    for panel in panels(dashboard, "table"):
+        named = {name for name, one in overrides(panel) if one.get("mappings")}
+        for name in set(re.findall(r'__data\.fields\[\\"(\w+)\\"\]', json.dumps(panel))) & named:
+            yield f"{panel['title']}: the name of {name}"
+
+
 def working_time_is_not_shown_in_days_of_24_hours(dashboard: Json) -> Iterator[str]:
     """Grafana's units of time know days of 24 hours only, and months of them."""
     wrong = {"s", "m", "h", "d", "dtdurations", "dtdurationms", "dthms", "dtdhms", "clocks", "clockms"}
@@ -235,6 +243,14 @@ CHECKS: dict[Check, Json] = {
         "links": [{"title": "English", "keepTime": True, "includeVars": False}],
         "templating": {"list": []},
         "panels": [],
+    },
+    a_link_passes_on_codes_not_names: {
+        "type": "table",
+        "title": "",
+        "links": [{"url": '/d/x?var-window=${__data.fields["window"]}'}],
+        "fieldConfig": {
+            "overrides": [{"matcher": {"options": "window"}, "properties": [{"id": "mappings", "value": [1]}]}]
+        },
     },
     working_time_is_not_shown_in_days_of_24_hours: {
         "type": "stat",
