@@ -20,6 +20,7 @@ from dashboards.panels import (
     Sizes,
     Together,
     graph,
+    pace_words,
     query_table,
     stat,
     timeline,
@@ -114,18 +115,24 @@ def _budget(page: Page) -> list[Panel]:
             Figure(page.say("还可未达标（件）", "misses left"), _of_unit(metrics.MISSES_LEFT), links=missed),
         )
     )
-    pace = Figure(page.say("本月未达标进度", "pace of misses"), _of_unit(metrics.MISSES_PACE), "number", links=of_month)
+    pace = Figure(
+        page.say("本月未达标进度", "pace of misses"),
+        _of_unit(metrics.MISSES_PACE),
+        "number",
+        mapping=pace_words(page),
+        links=of_month,
+    )
     cards = Together((_cards(page, "yellow"), _cards(page, "red")))
     about = page.say(
         "目标还允许几件未达标（按正式统计期）。口径：还可未达标为0时，再有一件即未达标；负数为已超出的件数；均值等没有此数。"
-        "本月未达标进度＝本月未达标件数÷目标允许的件数，大于1即快于允许。牌数为全区各单位未解除的牌。",
+        "本月未达标进度＝本月未达标件数÷目标允许的件数，大于1即快于允许；目标不允许未达标而本月已有的，为“已超出”。牌数为全区各单位未解除的牌。",
         "How many misses the target still allows, in the official window. Computed: 0: the next miss loses it; "
         "negative: "
         "so many are too many; a mean has none. Pace: misses of the month per what is allowed; above 1: faster than "
-        "allowed. Cards: active ones of the district.",
+        "allowed; “exceeded”, too: the target allows none, and there are some. Cards: active ones of the district.",
     )
     return [
-        stat(page, Frame(page.say("余量", "What is left"), Place(16, 7), about), [counts, pace], Sizes(14, 32)),
+        stat(page, Frame(page.say("余量", "What is left"), Place(16, 7), about), [counts, pace], Sizes(14, 30)),
         stat(page, Frame(page.say("牌（全区）", "Cards (district)"), Place(8, 7), about), [cards], Sizes(14, 48)),
     ]
 

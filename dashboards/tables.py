@@ -6,10 +6,11 @@ Numbers stand before names, so that a phone shows them without scrolling.
 from grafana_foundation_sdk.models.dashboard import ValueMappingResult
 
 from dashboards.page import Name, Page, cell
-from dashboards.panels import MEASURED, Column, Frame, Order, Panel, query_table
+from dashboards.panels import MEASURED, Column, Frame, Order, Panel, pace_words, query_table
 from dashboards.queries import NONE, PROMISE, described, of_units, official, read
 from dashboards.states import COLOURS, mapping, window_names
 from services.casebook.marks import BY_SOURCE, Mark
+from services.casebook.numbers import SHORT
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.recording_rules import (
@@ -123,7 +124,7 @@ def worst(page: Page, frame: Frame, many: int) -> Panel:
         Column(page.say("目标", "Target"), read(official(metrics.OBJECTIVE, DISTRICT)), shown="number", width=80),
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=onward),
-        Column(page.say("牵头单位", "Lead"), label=_LEAD, shown="text", width=220),
+        Column(page.say("牵头单位", "Lead"), label=_LEAD, shown="text", width=200),
         Column("n", official(metrics.N, DISTRICT), width=70),
         Column(page.red_card, red, zero=True, links=cards_link(page, "", cell("kpi"), "red"), width=70),
         Column(
@@ -131,6 +132,14 @@ def worst(page: Page, frame: Frame, many: int) -> Panel:
             f"max by (kpi) ({metrics.MISSES_LEFT.name}{{unit{DISTRICT}}})",
             links=counted_link(page, Mark.MISSED, cell("kpi")),
             width=100,
+        ),
+        Column(
+            page.say("本月未达标", "Pace"),
+            f"max by (kpi) ({metrics.MISSES_PACE.name}{{unit{DISTRICT}}})",
+            shown="number",
+            mapping=pace_words(page),
+            links=counted_link(page, Mark.MISSED, cell("kpi"), window=SHORT),
+            width=120,
         ),
         Column(sorting, farthest, unseen=True),
         Column("kpi", label="kpi", unseen=True),

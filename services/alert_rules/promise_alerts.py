@@ -7,15 +7,15 @@ from typing import NamedTuple
 from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
 from services.alert_rules.durations import HOUR, MINUTE
 from services.alert_rules.expressions import unit_name
-from services.catalog.words.misses import too_many, until_missed
+from services.catalog.words.misses import pace_in_full, too_many, until_missed
 from services.catalog.words.phrases import objective_words
 from services.catalog.words.promise_text import objective
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, unit_of_measure
 from services.domain.plan.plan import CasePromise, Plan, Promise, Strength, Title
-from services.domain.results.budget import may_count_misses
+from services.domain.results.budget import allows_none, may_count_misses, short_window
 from services.domain.results.published import State
 from services.metric_names.alert_pages import VALUE_OF_LABEL
-from services.metric_names.metrics import MISSES_LEFT
+from services.metric_names.metrics import MISSES_LEFT, MISSES_PACE
 from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
 
 
@@ -89,10 +89,11 @@ def _summary(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Title:
     name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
     aimed = target.zh.removeprefix("应为")
     against = words.zh.format(aimed if aimed[0].isdigit() else f"（{aimed}）")
-    left = _misses_left(promise, scope)
+    left, fast = _misses_left(promise, scope), _pace(promise, scope)
+    behind = Title(zh=f"{left.zh}{fast.zh}", en=f"{left.en}{fast.en}")
     return Title(
-        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}{left.zh}",
-        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}{left.en}",
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}{behind.zh}",
+        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}{behind.en}",
     )
 
 
@@ -109,6 +110,19 @@ def _misses_left(promise: Promise, scope: str) -> Title:
         said, begin = in_words(promise, number), f'{{{{ with query (printf "{asked}" {unit}) }}}}'
         zh, en = f"{zh}{begin}，{said.zh}{{{{ end }}}}", f"{en}{begin}; {said.en}{{{{ end }}}}"
     return Title(zh=zh, en=en)
+
+
+def _pace(promise: Promise, scope: str) -> Title:
+    """How fast the misses of the month come, when the alert is written; empty where there are none, or it is not
+    known."""
+    window = short_window(promise) if may_count_misses(promise) and promise.about != "entry" else None
+    if window is None:
+        return Title(zh="", en="")
+    unit = '"ALL"' if scope == "district" else "$labels.unit"
+    asked = f"max({MISSES_PACE.name}{{kpi='{promise.id}',unit='%s'}}) > 0"
+    times = "" if allows_none(promise) else '{{ . | first | value | printf "%.2f" }}'
+    said, begin = pace_in_full(promise, window, times), f'{{{{ with query (printf "{asked}" {unit}) }}}}'
+    return Title(zh=f"{begin}，{said.zh}{{{{ end }}}}", en=f"{begin}; {said.en}{{{{ end }}}}")
 
 
 def _figure(promise: Promise, plan: Plan, scope: str) -> Title:
