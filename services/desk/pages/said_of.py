@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from markupsafe import Markup
 
 from services.catalog.words.card_reasons import CARD_REASONS
-from services.catalog.words.misses import left_in_short, left_in_words
+from services.catalog.words.misses import left_in_short, left_in_words, pace_in_short
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.source_names import source_title
@@ -119,6 +119,10 @@ class SaidOf:
         """The same as a sentence; empty where misses are not counted."""
         left = line.misses_left
         return "" if left is None else self.say(left_in_words(line.promise, left))
+
+    def pace(self, pace: float) -> str:
+        """How fast misses come this month."""
+        return self.say(pace_in_short(pace))
 
     def window(self, promise: Promise) -> str:
         """Its official window."""

@@ -113,6 +113,14 @@ class Reading:
         with self._asking() as connection:
             return figures.lines_of_promise(connection, self.plan, kpi, self.scope(viewer))
 
+    def pace(self, viewer: Viewer, kpi: str) -> float | None:
+        """How fast the misses of a promise come in the district this month; None where that is not known. Raises
+        ReadingUnavailable."""
+        if not may(viewer, Access.READ):
+            return None
+        with self._asking() as connection:
+            return figures.pace_of_promise(connection, kpi)
+
     # ---- cards ---------------------------------------------------------------------------------------
     def open_cards(self, viewer: Viewer, wish: CardWish, after: str = "") -> Page[CardLine]:
         """Open cards on which the viewer's own must act, by time left. Raises ReadingUnavailable, BadCursor."""
