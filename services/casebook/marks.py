@@ -125,7 +125,8 @@ def _of_promise(judgement: Judgement) -> Iterator[Marked]:
 
 
 def _is_counted_miss(judgement: Judgement) -> bool:
-    """Whether it is in the denominator, and stays out of the numerator."""
+    """Whether it is in the denominator, and stays out of the numerator. A single entry of a catalogue misses
+    nothing."""
     if judgement.outcome not in MISSES and judgement.outcome is not Outcome.LATE_ENTRY:
         return False
     return bool(_amount(judgement, TallyField.N) or _amount(judgement, TallyField.OVERDUE))

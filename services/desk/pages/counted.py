@@ -71,7 +71,7 @@ def counted(ask: Ask, query: Asking) -> Response:
         sees_all=ask.desk.reading.scope(ask.known).everything,
         units=plan.units.values(),
         promises=[each for each in plan.promises if each.is_official and each.about == "case"],
-        is_reported=promise is not None and promise.about in ("duty", "figure"),
+        is_of_cases=promise is None or promise.about == "case",
     )
     return answer
 

@@ -85,9 +85,10 @@ COUNTED_HINT: Final = _t(
     "所列即看板上该数所计的办件；按环节计的，一件可列多次。",
     "Exactly what the number on the dashboard counts; where nodes are counted, a case may stand here several times.",
 )
-COUNTED_REPORTS: Final = _t(
-    "该承诺按应报送的期数计，不按办件计：未报送的没有记录，不在下列之中。",
-    "This promise counts reports that are owed, not cases: what was never reported has no record and is not listed.",
+COUNTED_OTHERS: Final = _t(
+    "该承诺不按办件计，而按应报送的期数、填报的数值或目录条目计：未报送的没有记录，下列不是全部。",
+    "This promise counts no cases but reports that are owed, figures, or entries of a catalogue: what was never "
+    "reported has no record, so that the list is not all of it.",
 )
 COUNTED_ON: Final = _t("计入日期", "Counts on")
 COUNTED_AS: Final = _t("情形", "What is counted")
