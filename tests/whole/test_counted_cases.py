@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, event
 
 from services.casebook.bad_cursor import BadCursor
 from services.casebook.casebook import Casebook
 from services.casebook.database import open_engine
 from services.casebook.index import Index
-from services.casebook.marked_cases import MarkedCase, MarkFilter
+from services.casebook.marked_cases import MarkedCase, MarkFilter, page_of_marks
 from services.casebook.marks import SIGNALS, Mark
 from services.casebook.numbers import Number
 from services.domain.judging.data_quality import SignalRow
@@ -49,8 +50,8 @@ DAY_US = 86_400_000_000
 def log() -> Log:
     """The events of some weeks of a district in which everything goes wrong now and then."""
     log, law = Log(), shipped().law
-    for event in Simulation(law, profile("demo").at_volume(24), 3, START, DAYS, faults=parse_faults("all")).events():
-        log.event(event.line, event.received)
+    for each in Simulation(law, profile("demo").at_volume(24), 3, START, DAYS, faults=parse_faults("all")).events():
+        log.event(each.line, each.received)
     return log
 
 
@@ -170,3 +171,26 @@ def test_time_alone_changes_marks_as_if_they_were_made_then(log: Log, tmp_path: 
     after = content(str(tmp_path / "grown"))
     assert after == content(str(tmp_path / "fresh"))
     assert after["casebook_marks"] != before["casebook_marks"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        MarkFilter("overdue", "K06-1"),
+        MarkFilter("overdue", "K06-1", "a"),
+        MarkFilter("overdue", "K06-1", parties=("a",)),
+    ],
+)
+def test_a_page_is_a_range_of_an_index_whatever_the_size_of_the_table(wanted: MarkFilter, tmp_path: Path) -> None:
+    filled(open_index(str(tmp_path / "c.sqlite"), NOW), [])
+    plans: list[str] = []
+
+    def explain(connection: Connection, cursor: object, statement: str, given: object, *_: object) -> None:
+        if "marks" in statement and not statement.startswith("EXPLAIN"):
+            asked = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)  # type: ignore[arg-type]  # what the driver was given
+            plans.extend(row[3] for row in asked)
+
+    with open_engine(str(tmp_path / "c.sqlite"), writes=False).connect() as connection:
+        event.listen(connection, "before_cursor_execute", explain)
+        page_of_marks(connection, wanted, None, 50)
+    assert len(plans) == 1 and "SEARCH casebook_marks USING INDEX" in plans[0], plans
