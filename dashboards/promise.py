@@ -103,7 +103,7 @@ def _figures(page: Page) -> Panel:
 def _budget(page: Page) -> list[Panel]:
     """What to act on: how much the objective still allows, and the cards."""
     missed = tables.counted_link(page, Mark.MISSED, "$kpi", "$unit")
-    of_month = tables.counted_link(page, Mark.MISSED, "$kpi", "$unit", SHORT)
+    of_month = tables.counted_link(page, Mark.MISSED, "$kpi", "$unit", window=SHORT)
     counts = Together(
         (
             Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
@@ -186,7 +186,7 @@ def _text(page: Page) -> Panel:
 
 def _doubts(page: Page) -> list[Panel]:
     def figure(mark: Mark, metric: Metric, shown: Shown = "count", name: str = "") -> Figure:
-        links = tables.counted_link(page, mark, "$kpi", "$unit", "$window")
+        links = tables.counted_link(page, mark, "$kpi", "$unit", window="$window")
         return Figure(name or page.name(MARKS[mark]), row(metric, _HERE, "kpi"), shown, links=links)
 
     shares = Together(

@@ -59,17 +59,17 @@ def verdicts_link(page: Page, unit: str, kpi: str, verdict: str) -> Links:
     return _to_the_command(page, unit)
 
 
-def counted_link(page: Page, mark: str, kpi: str = "", unit: str = "", window: str = "", item: str = "") -> Links:
+def counted_link(page: Page, mark: str, kpi: str = "", unit: str = "", **more: str) -> Links:
     """From a number beside a figure to the desk's list of exactly the cases that it counts; without a desk to the
     command that lists them.
 
     `mark`: of `services.casebook.marks`, or the name of a signal, which has no `kpi`; `unit`: of signals about
-    reporting a source; `window`: empty: the official.
+    reporting a source; `more`: `window`, else the official one; `item`.
     """
     if not page.desk and mark in BY_SOURCE:
         return ()
     if page.desk:
-        address = page.desk_link("/counted", mark=mark, promise=kpi, unit=unit, window=window, item=item)
+        address = page.desk_link("/counted", mark=mark, promise=kpi, unit=unit, **more)
         return ((page.say("看办件", "To the cases"), address),)
     return _to_the_command(page, unit)
 
