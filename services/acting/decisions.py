@@ -97,7 +97,8 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
 
 
 def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str) -> Decision:
-    """Let the event of a decision be sent again. ActRefused unless the gateway has refused it.
+    """Let the event of a decision be sent again, or that of a request of a unit: that it gave a reason, or takes that
+    back. ActRefused unless the gateway has refused it.
 
     `outcome`: the latest."""
     number = record.number
@@ -107,8 +108,9 @@ def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str)
             f"第{number}号记录不是未生效的决定：没有可以重新送达的",
             f"record {number} is no decision that the gateway has refused: nothing is sent again",
         )
-    earlier = Decision.read(record)
-    return Decision(earlier.matter, earlier.about, earlier.decision, by, again=number)
+    body = record.request.body
+    decision = "requested" if record.request.kind is Kind.ASKED else Decision.read(record).decision
+    return Decision(Matter.read(body), About(body["about"]), decision, by, again=number)
 
 
 class Assignment(NamedTuple):

@@ -9,16 +9,26 @@ from services.messaging.records.decisions import About, decision_of_outcome, sen
 from services.messaging.records.ledger import Kind, LedgerRecord
 
 
-class _Requests:
-    """Grows record by record."""
+class OpenRequests:
+    """The requests in one matter that wait. Grows record by record."""
 
     def __init__(self) -> None:
-        self.open: dict[About, LedgerRecord] = {}
-        self._answered: dict[int, tuple[About, LedgerRecord]] = {}
-        """Number of a decision → the request that it answered, for a withdrawal."""
+        self._open: dict[About, list[LedgerRecord]] = {}
+        self._answered: dict[int, tuple[About, list[LedgerRecord]]] = {}
+        """Number of a decision → the requests that it answered, for a withdrawal."""
+
+    @property
+    def every(self) -> list[LedgerRecord]:
+        """All of them, in order: two units may ask for the same."""
+        return sorted((each for found in self._open.values() for each in found), key=lambda each: each.number)
+
+    @property
+    def latest(self) -> dict[About, LedgerRecord]:
+        """About → the latest."""
+        return {about: found[-1] for about, found in self._open.items() if found}
 
     def take(self, record: LedgerRecord) -> None:
-        """The next record."""
+        """The next record of the matter."""
         if record.request.kind is Kind.ASKED:
             self._ask(record)
         elif record.request.kind is Kind.DECIDED:
@@ -27,26 +37,26 @@ class _Requests:
     def _ask(self, record: LedgerRecord) -> None:
         number, about = taken_back_by(record), _about(record)
         if about is not None:
-            self.open[about] = record
-        self.open = {each: request for each, request in self.open.items() if request.number != number}
+            self._open.setdefault(about, []).append(record)
+        for found in (*self._open.values(), *(found for _, found in self._answered.values())):
+            found[:] = [each for each in found if each.number != number]
 
     def _decide(self, record: LedgerRecord) -> None:
         about, body = _about(record), record.request.body
         if body.get("about") == About.WITHDRAWAL:
-            again = self._answered.pop(_number(body.get("withdraws")), None)
-            if again is not None:
-                self.open.setdefault(*again)
-        elif about in self.open and sent_again_by(record) is None:
-            self._answered[record.number] = about, self.open.pop(about)
+            if (again := self._answered.pop(_number(body.get("withdraws")), None)) is not None:
+                self._open[again[0]] = [*again[1], *self._open.get(again[0], [])]
+        elif about in self._open and sent_again_by(record) is None:
+            self._answered[record.number] = about, self._open.pop(about)
 
 
-def open_requests(records: Sequence[LedgerRecord]) -> dict[About, LedgerRecord]:
-    """About → the latest request of a unit on which nobody has decided, and which is not taken back. A decision that is
-    withdrawn leaves its request open."""
-    requests = _Requests()
+def open_requests(records: Sequence[LedgerRecord]) -> OpenRequests:
+    """The requests of units on which nobody has decided, and which are not taken back. A decision that is withdrawn
+    leaves its requests open."""
+    requests = OpenRequests()
     for record in records:
         requests.take(record)
-    return requests.open
+    return requests
 
 
 def _about(record: LedgerRecord) -> About | None:
