@@ -113,8 +113,8 @@ class Assignments:
         return sorted(self._latest.values(), key=lambda one: one.record.number)
 
     def answer(self, assigned: Assigned, units: Collection[str]) -> LedgerRecord | None:
-        """The latest answer since; an acknowledgement only where there is no other. `units`: that of the assignment, and
-        who continues its work."""
+        """The latest answer since; an acknowledgement where there is no other. `units`: that of the assignment, and who
+        continues its work."""
         answers = self._answers.get(assigned.record.request.subject, {})
         theirs = [record for unit, found in answers.items() if unit in units for record in found]
         since = [record for record in theirs if record.number > assigned.record.number]
