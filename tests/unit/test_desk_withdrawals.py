@@ -121,7 +121,7 @@ def test_of_two_requests_the_other_one_waits_and_can_be_decided(world: ActingWor
         works.send("withdraw-request", of=str(taken_back.number))
         page = centre.client.get(world.act("decide-extension")).text
         assert (f'value="{amount}"' in page) is (waiting(world) == ["extension"]) is bool(amount)
-        assert ("没有待决定的申请" in page) is not amount
+        assert ("没有待决定的申请" in page) is not bool(amount)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -284,6 +284,17 @@ def test_an_event_of_a_request_that_is_not_in_force_is_sent_again(world: ActingW
     enforcement.take(outcomes)
     enforcement.work()
     assert event_of(request) in sent
+
+
+def test_a_request_that_is_taken_back_is_not_to_be_sent_again(world: ActingWorld) -> None:
+    works, centre = Browser(world, WORKS), Browser(world, CENTRE)
+    works.send("reason", "S", reason="weather")
+    asked = last(world)
+    world.keeper.ask(not_in_force(asked, "keeper", [Refusal("unknown_unit", "data.unit", "no such unit", "x")]))
+    world.keep()
+    works.send("withdraw-request", "S", of=str(asked.number))
+    assert "没有需要重新送达的决定" in centre.client.get(world.act("send-again", "S")).text
+    assert world.act("send-again", "S").replace("&", "&amp;") not in centre.client.get("/waiting").text
 
 
 def not_taken(world: ActingWorld) -> LedgerRecord:

@@ -16,6 +16,7 @@ from services.messaging.records.decisions import (
     About,
     Matter,
     decision_of_outcome,
+    taken_back_by,
     units_of,
 )
 from services.messaging.records.fields import Unreadable
@@ -84,13 +85,19 @@ class Standing:
         self.assignments.take(record)
         match record.request.kind:
             case Kind.ASKED:
-                self._requests.setdefault(record.request.subject, OpenRequests()).take(record)
+                self._ask(record)
             case Kind.STEP:
                 self._propose(record)
             case Kind.DECIDED:
                 self._decide(record)
             case Kind.IN_FORCE | Kind.NOT_IN_FORCE:
                 self._note_outcome(record)
+
+    def _ask(self, record: LedgerRecord) -> None:
+        self._requests.setdefault(record.request.subject, OpenRequests()).take(record)
+        outcome = self.refused.get(taken_back_by(record) or 0)
+        if outcome is not None and outcome.request.subject == record.request.subject:
+            self._withdraw(taken_back_by(record))
 
     def _propose(self, record: LedgerRecord) -> None:
         try:
