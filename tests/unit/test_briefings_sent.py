@@ -100,6 +100,13 @@ def test_no_working_day_of_a_year_is_without_its_briefing(tmp_path: Path) -> Non
 LAST_DAYS = ((2, 28), (3, 31), (4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30))
 
 
+def test_a_clock_that_was_ahead_at_the_first_start_silences_nothing(tmp_path: Path) -> None:
+    """It would be silent until the clock gets there, and nothing would wait."""
+    assert due(schedule(tmp_path), "2031-10-31T12:00") != ["day-2021-10-31"]
+    assert due(schedule(tmp_path), "2021-11-01T08:00")[:1] == ["day-2021-10-31"]
+    assert due(schedule(tmp_path), "2021-11-02T08:00")[-1:] == ["day-2021-11-01"]
+
+
 def test_what_could_not_be_sent_for_a_month_is_given_up(tmp_path: Path) -> None:
     schedule(tmp_path).waiting(at("2021-03-01T07:00"))
     names = due(schedule(tmp_path), "2021-06-01T09:00")

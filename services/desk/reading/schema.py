@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Raise it with every change of a table or of what is written into it: all but `history` is built again."""
 PREFIX: Final = "desk_"
 
