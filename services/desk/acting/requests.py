@@ -1,6 +1,6 @@
 """What the records about a matter say of requests, decisions and their withdrawals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.acting.decisions import on_not_in_force, on_withdrawal
 from services.acting.refused import ActRefused
@@ -64,16 +64,20 @@ def _about(record: LedgerRecord) -> About | None:
     return next((each for each in REQUESTS if each == record.request.body.get("about")), None)
 
 
+def _withdrawn(records: Iterable[LedgerRecord]) -> set[int]:
+    return {_number(each.request.body.get("withdraws")) for each in records}
+
+
 def decisions_to_withdraw(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
     """The decisions that can be withdrawn, and are not."""
-    withdrawn = {each.request.body.get("withdraws") for each in records}
+    withdrawn = _withdrawn(records)
     return [each for each in records if each.number not in withdrawn and _is_withdrawable(each)]
 
 
 def decisions_to_send_again(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
     """The decisions that are not in force, and that nobody has sent again or withdrawn since."""
     outcomes = outcomes_of(records)
-    withdrawn = {each.request.body.get("withdraws") for each in records}
+    withdrawn = _withdrawn(records)
     sent = {sent_again_by(each): each.number for each in records if sent_again_by(each) is not None}
     return [
         each
