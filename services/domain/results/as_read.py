@@ -28,11 +28,15 @@ def as_read(row: ValueRow, promise: Promise) -> float | None:
     read, value = (Decimal(row.value) * scale).quantize(_TWO_DIGITS, ROUND_HALF_EVEN), _exact(row) * scale
     relation, ends = _objective(row.objective)
     for end in (one * scale for one in ends):
-        if (relation != "<=" and value < Fraction(end) <= Fraction(read)) or (
-            relation != ">=" and value > Fraction(end) >= Fraction(read)
-        ):
+        if _hides_a_miss(value, read, relation, Fraction(end)):
             read = end + (_TWO_DIGITS if value > end else -_TWO_DIGITS)
     return float(_not_whole(value, read) if share else read)
+
+
+def _hides_a_miss(value: Fraction, read: Decimal, relation: str, end: Fraction) -> bool:
+    """Whether a figure reads as if it reached an end of its objective that it misses."""
+    is_below, is_above = value < end <= Fraction(read), value > end >= Fraction(read)
+    return (is_below and relation != "<=") or (is_above and relation != ">=")
 
 
 def _exact(row: ValueRow) -> Fraction:
