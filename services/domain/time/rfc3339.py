@@ -6,7 +6,6 @@ compares the two.
 """
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from pydantic_core import PydanticCustomError
@@ -32,25 +31,34 @@ def instant_from(text: object) -> Instant:
     Raises PydanticCustomError (a ValueError): `naive_time` where only the offset is missing, `time_reach` where the
     year, in UTC, is out of reach, `time_placeholder` for the Unix epoch in any zone, else `time_form`.
     """
-    if type(text) is str and len(text) <= _WITHOUT_FRACTION:
-        within_hour = _WITHIN_HOUR.get(text[13:19])
-        if within_hour is not None:
-            hour = _hour(text[:13] + text[19:])
-            if hour is not None:
-                return hour + within_hour
-    return read(text)
+    try:
+        return _HOURS[text[:13] + text[19:]] + _WITHIN_HOUR[text[13:19]]  # type: ignore[index]  # TypeError, if no text
+    except (KeyError, TypeError):
+        return _first_of_its_hour(text)
 
 
-@lru_cache(maxsize=4096)
-def _hour(frame: str) -> Instant | None:
-    """The beginning of an hour, by a time's text without minute and second; None for one in which some times are good
-    and some are not."""
-    begin = _plainly_read(f"{frame[:13]}:00:00{frame[13:]}")
-    if any(begin <= border < begin + _HOUR_US for border in (_FIRST, _BEYOND)):
-        return None
+_HOURS: Final[dict[str, Instant]] = {}
+"""The beginning of an hour, by a time's text without minute and second."""
+_MOST_HOURS: Final = 4096
+
+
+def _first_of_its_hour(text: object) -> Instant:
+    """As `instant_from`; the hour is remembered, unless some times in it are good and some are not."""
+    instant = read(text)
+    if type(text) is str and len(text) <= _WITHOUT_FRACTION and text[13:19] in _WITHIN_HOUR:
+        begin = instant - _WITHIN_HOUR[text[13:19]]
+        if _is_good_throughout(begin):
+            if len(_HOURS) >= _MOST_HOURS:
+                _HOURS.clear()
+            _HOURS[text[:13] + text[19:]] = begin
+    return instant
+
+
+def _is_good_throughout(begin: Instant) -> bool:
+    """Whether all times of the hour are in reach, and none is a placeholder."""
     if _EPOCH_FROM - _HOUR_US < begin <= _EPOCH_TO:
-        return None
-    return _in_reach(begin)
+        return False
+    return _FIRST <= begin and begin + _HOUR_US <= _BEYOND
 
 
 def read(text: object) -> Instant:
