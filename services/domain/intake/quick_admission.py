@@ -4,7 +4,7 @@
 (docs/performance.md); tests/unit/test_quick_admission.py compares the two. What repeats (source, owner, type and the
 bytes of the data) is checked by `Admission`, and then kept as a template: the checked data, and the canonical text
 around what varies. Of each further event only the rest is checked: id, subject, times, arrival and key. Whatever is not
-plainly good goes to `Admission`, which alone refuses.
+plainly good goes to `Admission`, which alone refuses: its reasons come from the models.
 
 A template depends on the plan, never on the clock. It is kept only if it gives for its own event what `Admission` gave.
 """
