@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.domain.intake import admission as plain_admission
 from services.domain.intake import quick_admission
-from services.domain.intake.admission import LONGEST_REMEMBERED, Admission, Admitted
+from services.domain.intake.admission import LARGEST_EVENT, LONGEST_REMEMBERED, Admission, Admitted
 from services.domain.intake.quick_admission import QuickAdmission
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.plan import Plan
@@ -235,6 +235,7 @@ def test_a_number_shorter_than_its_canonical_form_hides_no_name() -> None:
     measured = raw("case.measured", {"quantity": "visits", "value": 1}).replace(
         b'{"quantity":"visits","value":1}', short
     )
+    ways.learn(measured)
     assert isinstance(ways.agree(measured), Admitted)
     doubled = b'{"id":"",' + measured[1:]
     for line in (doubled, doubled.replace(b'"id":"",', b'"id":"", ')):
@@ -249,8 +250,39 @@ def test_what_is_known_of_one_source_owner_or_plan_is_granted_to_no_other() -> N
     assert ways.agree(raw(source=SEALS))[:2] == (Reason.NOT_ENTITLED, "data.unit")
     assert ways.agree(raw(caseowner=SEALS))[:2] == (Reason.NOT_ENTITLED, "caseowner")
     assert ways.agree(raw(recordedat=None))[:2] == (Reason.INVALID_VALUE, "recordedat")
+    of_water = raw("case.accepted", {"service_item": "seal.issue", "unit": "seals"}, source=SEALS, caseowner=WATER)
+    ways.learn(of_water)
+    assert isinstance(ways.agree(of_water), Admitted)
+    assert ways.agree(of_water.replace(b"/units/water", b"/units/later"))[:2] == (Reason.NOT_ENTITLED, "caseowner")
     without = plan().model_copy(update={"units": {}})
     assert verdict(admission(without), raw())[0] == Reason.UNKNOWN_UNIT
+
+
+@pytest.mark.parametrize("name", ["caseowner", "datacontenttype", "recordedat", "receivedat", "subject"])
+def test_blanks_as_long_as_an_attribute_do_not_stand_for_it(name: str) -> None:
+    values = {"caseowner": WATER, "datacontenttype": "application/json", "receivedat": "2021-09-16T09:13:00Z"}
+    whole = {**event("source.heartbeat" if name == "subject" else "case.completed", source=SEALS), **values}
+    without = {each: value for each, value in whole.items() if each != name}
+    ways = Ways(plan())
+    for line in (orjson.dumps(whole), orjson.dumps(without)):
+        ways.learn(line)
+        assert isinstance(ways.agree(line), Admitted)
+        for blanks in range(len(orjson.dumps(whole)) - len(orjson.dumps(without)) + 2):
+            assert isinstance(ways.agree(line + b" " * blanks), Admitted)
+
+
+def test_only_a_trusted_feed_says_when_an_event_of_known_data_arrived() -> None:
+    ways = Ways(plan(), trust=False)
+    ways.learn(raw())
+    assert ways.agree(raw(receivedat="2021-09-16T09:13:00Z"))[:2] == (Reason.UNKNOWN_FIELD, "receivedat")
+    assert ways.agree(raw(), headers=HEADERS)[:2] == (Reason.UNKNOWN_FIELD, "receivedat")
+
+
+def test_an_event_of_known_data_is_as_large_as_any() -> None:
+    ways = Ways(plan())
+    ways.learn(raw())
+    assert isinstance(ways.agree(raw() + b" " * (LARGEST_EVENT - len(raw()))), Admitted)
+    assert ways.agree(raw() + b" " * (LARGEST_EVENT + 1 - len(raw())))[0] == Reason.TOO_LARGE
 
 
 def test_no_sender_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
