@@ -59,7 +59,7 @@ class Ways:
             self.by_template += found is not None
             return found
 
-        self.quick._filled = counted  # type: ignore[method-assign]
+        self.quick._filled = counted  # type: ignore[method-assign, assignment]  # it takes the same
 
     def learn(self, line: bytes) -> None:
         """A template is made when the same is there for the second time."""
@@ -222,7 +222,7 @@ def test_a_name_twice_is_refused_where_the_rest_is_known() -> None:
 
 
 def test_a_number_shorter_than_its_canonical_form_hides_no_name() -> None:
-    """1e-6 is written 0.000001: an event can be as long as its canonical text although a name is in it twice."""
+    """1e-4 is written 0.0001: an event can be as long as its canonical text although a name is in it twice."""
     data = b'{"service_item":"water.connection","unit":"water","attributes":{"fee":1e-6%s}}'
     line = raw().replace(orjson.dumps(event()["data"]), data)
     ways = Ways(plan())
@@ -230,14 +230,12 @@ def test_a_number_shorter_than_its_canonical_form_hides_no_name() -> None:
     assert isinstance(ways.agree(line % b""), Admitted)
     for more in (b',"fee":1e-6', b',"pipe":1,"pipe":1', b"    "):
         found = ways.agree(line % more)
-        assert isinstance(found, Admitted) is not more.strip(), more
-    short = b'{"quantity":"visits","value":1e-6,"attributes":{"fee":1e-6}}'
-    measured = raw("case.measured", {"quantity": "visits", "value": 1}).replace(
-        b'{"quantity":"visits","value":1}', short
-    )
-    ways.learn(measured)
-    assert isinstance(ways.agree(measured), Admitted)
-    doubled = b'{"id":"",' + measured[1:]
+        assert isinstance(found, Admitted) is (not more.strip()), more
+    ways = Ways(plan(is_open=True))
+    numbers = raw("case.completed", {"attributes": {"a": "@", "b": "@", "c": "@", "d": "@"}}).replace(b'"@"', b"1e-4")
+    ways.learn(numbers)
+    assert isinstance(ways.agree(numbers), Admitted)
+    doubled = b'{"id":"",' + numbers[1:]
     for line in (doubled, doubled.replace(b'"id":"",', b'"id":"", ')):
         assert ways.agree(line)[0] == Reason.MALFORMED
 

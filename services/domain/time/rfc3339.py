@@ -80,7 +80,7 @@ def _is_good_throughout(begin: Instant) -> bool:
     """Whether all times of the hour are in reach, and none is a placeholder."""
     if _EPOCH_FROM - _HOUR_US < begin <= _EPOCH_TO:
         return False
-    return _FIRST <= begin and begin + _HOUR_US <= _BEYOND
+    return _FIRST <= begin <= _BEYOND - _HOUR_US
 
 
 def read(text: object) -> Instant:
