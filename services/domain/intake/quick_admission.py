@@ -128,14 +128,17 @@ class QuickAdmission(Admission):
         if template is None:
             admitted = super().admit(raw, received=received, now=now, key=key, headers=headers)
             if self._is_worth_a_template(same, admitted.fact.type):
-                template = self._template(raw, same[0], admitted)
-                if self._filled(template, raw, written, arrival, now) == admitted:
-                    remember(self._templates, same, template)
+                made = self._template(raw, same[0], admitted)
+                self._keep_if_right(made, same, self._filled(made, raw, written, arrival, now) == admitted)
             return admitted
         quick = self._filled(template, raw, written, arrival, now)
         if quick is None or (key is not None and key != quick.key.encode()):
             return super().admit(raw, received=received, now=now, key=key, headers=headers)
         return quick
+
+    def _keep_if_right(self, template: _Template, same: _Same, is_right: bool) -> None:
+        if is_right:
+            remember(self._templates, same, template)
 
     def _carried(self, headers: Iterable[tuple[str, bytes | None]], received: Instant | None) -> Instant | None:
         """When the event arrived, as its record says it. An event in binary mode raises."""
