@@ -192,18 +192,27 @@ class PlanCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """All families."""
-        given = ScrapeInput(self._now(), self._snapshot.scrape(), self._counts(), self._working_time)
+        scrape = self._snapshot.scrape()
+        yield from self.of_records(scrape)
+        yield from self.of_the_moment(scrape)
+
+    def of_records(self, scrape: Scrape) -> Iterator[Family]:
+        """Those that change with the records only: value rows, signals, and what the plan says."""
         for metric in (
             *metrics.ROW_METRICS.values(),
             *metrics.OF_A_PROMISE,
             metrics.STATE,
             metrics.STATE_AT_MIDNIGHT,
         ):
-            yield _of_samples(metric, given.scrape.rows.get(metric.name, []))
+            yield _of_samples(metric, scrape.rows.get(metric.name, []))
         for metric in (*metrics.FORECAST_METRICS.values(), metrics.SIGNAL, metrics.SIGNAL_OF):
-            yield _of_samples(metric, given.scrape.signals.get(metric.name, []))
+            yield _of_samples(metric, scrape.signals.get(metric.name, []))
         yield from self._of_plan
-        last_events = _last_events(given.scrape.progress.values())
+
+    def of_the_moment(self, scrape: Scrape) -> Iterator[Family]:
+        """Those that change with time, too, and what is small."""
+        given = ScrapeInput(self._now(), scrape, self._counts(), self._working_time)
+        last_events = _last_events(scrape.progress.values())
         yield from _families(source_samples(self._plan, self._working_time, last_events, given.now))
         for metric, figures in EXPORTED.items():
             yield _family(metric, figures(given))

@@ -74,6 +74,8 @@ class Snapshot:
         self._progress: dict[int, Progress] = {}
         self._failures: dict[bytes, WorkerFailure] = {}
         self._unreadable: Counter[str] = Counter()
+        self.taken = 0
+        """How many records have been taken in."""
         self._takers: Mapping[str, Take] = {
             topics.KPI_VALUES: self._values.take,
             topics.ALERT_CARDS: self._take_card,
@@ -93,17 +95,13 @@ class Snapshot:
         """Take a record in. Returns why it cannot be read; empty if it can. Such a record is counted and passed over:
         metrics must not stop for it."""
         with self._lock:
+            self.taken += 1
             try:
                 self._takers[topic](key or b"", value)
             except Unreadable as error:
                 self._unreadable[topic] += 1
                 return str(error)
         return ""
-
-    def settle(self) -> None:
-        """Write what has come in, so that no scrape waits for it."""
-        with self._lock:
-            self._values.make_samples()
 
     def _take_card(self, key: bytes, value: bytes | None) -> None:
         """A card counts while it is active."""
@@ -150,6 +148,12 @@ class Snapshot:
         known = self._progress.get(progress.partition)
         if known is None or progress.epoch >= known.epoch:
             self._progress[progress.partition] = progress
+
+    @property
+    def partitions(self) -> int:
+        """Of how many source partitions it is known how far their owner has got."""
+        with self._lock:
+            return len(self._progress)
 
     def _take_failure(self, key: bytes, value: bytes | None) -> None:
         """A worker that dies again and again; removed once it works."""
