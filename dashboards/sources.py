@@ -51,7 +51,7 @@ def _summary(page: Page) -> Panel:
         "delay; "
         "refused: events of 15 minutes that were refused, of those that came in.",
     )
-    return stat(page, Frame(page.say("概况", "Summary"), Place(24, 7), about), [counts, refused], Sizes(14, 32))
+    return stat(page, Frame(page.say("报送情况", "Summary"), Place(24, 7), about), [counts, refused], Sizes(14, 32))
 
 
 def _sources(page: Page) -> Panel:
@@ -131,14 +131,14 @@ def _signals(page: Page) -> Panel:
     columns = [
         Column(how_many, f"sum by (signal) ({metrics.SIGNAL.name}{chosen})"),
         Column(page.say("总数", "Of"), f"sum by (signal) ({metrics.SIGNAL_OF.name}{chosen})"),
-        Column(page.say("信号", "Signal"), label="signal", mapping=said.mapping()),
+        Column(page.say("疑点", "Signal"), label="signal", mapping=said.mapping()),
     ]
     about = page.say(
         "使数据存疑的办件。口径：近30天内有该情形的办件数；总数为其中可比的办件数，没有可比的不填。",
         "Cases that make one doubt the numbers. Computed: how many of the last 30 days, and of how many where a share "
         "makes sense.",
     )
-    frame = Frame(page.say("数据信号", "Signals"), Place(12, 12), about)
+    frame = Frame(page.say("数据疑点", "Signals"), Place(12, 12), about)
     return query_table(page, frame, "signal", columns, Order(how_many, most_first=True))
 
 

@@ -213,7 +213,7 @@ class StatusView:
         through, computed = (_clock(text) for text in (published.watermark, published.computed_at))
         through = through or self._either("未知", "an unknown time")
         short = self._either(f"数据截至 {through}", f"as of {through}")
-        long = short + self._either(f"，计算于 {computed}（计划时钟）", f", computed at {computed} (plan time)")
+        long = short + self._either(f"，计算于 {computed}（系统时间）", f", computed at {computed} (plan time)")
         return Text(long if computed and cell_len(long) <= width else short, "dim")
 
     @staticmethod
@@ -252,10 +252,10 @@ class StatusView:
             column("状态", "state", _ALWAYS, map(self._state, listed), is_number=False),
             column("编号", "KPI", _ALWAYS, (line.promise.id for line in listed), is_number=False),
             column("承诺", "promise", _NAME, (self._say(line.promise.title) for line in listed), is_number=False),
-            column("当前值", "value", _ALWAYS, map(self._value, listed)),
+            column("完成值", "value", _ALWAYS, map(self._value, listed)),
             column("目标", "target", 8, (self._target(line.promise) for line in listed)),
-            column("件数", "n", 5, (line.row.n for line in listed)),
-            column("余量", "misses left", 7, map(self._left, listed)),
+            column("样本量", "n", 5, (line.row.n for line in listed)),
+            column("剩余允许数", "misses left", 7, map(self._left, listed)),
             column("红牌", "red", 6, (_red(line.red_cards) for line in listed)),
             column("超期未办结", "open late", 3, (_blank_zero(line.row.open_overdue) for line in listed)),
             column("预测", "forecast", 2, (forecast(published, line) for line in listed)),
@@ -306,7 +306,7 @@ class StatusView:
             Column(either("未解除的红黄牌", "open cards"), names, is_number=False, keep=_NAME),
             counted(self._say(terms.red_card), red, _ALWAYS, "bold red"),
             counted(self._say(terms.yellow_card), yellow, 8),
-            counted(either("其中环节", "of nodes"), of_nodes, 1),
+            counted(either("其中环节亮牌", "of nodes"), of_nodes, 1),
         ]
         parts: list[RenderableType] = [table_of(columns, min(width, 78))]
         if more := len(units) - len(shown):

@@ -378,7 +378,7 @@ def test_a_table_of_states_has_the_state_first_and_is_sorted_by_it_or_by_a_figur
 def test_a_history_says_that_its_time_is_that_of_the_samples(dashboard: Json) -> None:
     for panel in dashboard["panels"]:
         if panel["type"] in ("timeseries", "state-timeline"):
-            assert "真实时间" in panel["description"] or "real time" in panel["description"]
+            assert "实际时间" in panel["description"] or "real time" in panel["description"]
 
 
 @each_dashboard
