@@ -1,12 +1,14 @@
 """The alerts that are active: how many each unit has, each with what it asks for, since when, and the way on."""
 
+from grafana_foundation_sdk.models.dashboard import ValueMap
+
 from dashboards.codes import SHOWN, alert_names, names, severities
 from dashboards.frame import assemble
 from dashboards.machinery import live_only
 from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Frame, Order, Panel, Place, query_table, tall, words
 from dashboards.queries import INFO, PROMISE, described
-from dashboards.signals import unit_names
+from dashboards.signals import source_names, unit_names
 from dashboards.states import window_names
 from dashboards.tables import Links, unit_link
 from services.catalog.words.wording import SEVERITY_NAMES
@@ -128,7 +130,7 @@ def _of_the_machinery(page: Page) -> Panel:
     columns = [
         Column(_since(page), f"{of_figures} or {others}", shown="moment"),
         *_named(page),
-        Column(page.say("对象", "About"), label=SHOWN, mapping=unit_names(page), width=400),
+        Column(page.say("对象", "About"), label=SHOWN, mapping=_abouts(page), width=400),
     ]
     about = page.say(
         "关于数据和系统的告警。“告警链路自检”应始终存在：没有这一行，说明告警链路中断。口径：开始时间为该情形出现的实际时间。",
@@ -138,6 +140,11 @@ def _of_the_machinery(page: Page) -> Panel:
     title_of = page.say("数据与系统告警", "Alerts about data and the system")
     frame = Frame(title_of, Place(24, tall(8)), about, live_only(page))
     return query_table(page, frame, "alertname", columns, Order(_since(page), most_first=True))
+
+
+def _abouts(page: Page) -> ValueMap:
+    """A unit or a source that an alert is about → its name."""
+    return ValueMap({**unit_names(page).options, **source_names(page).options})
 
 
 def _since(page: Page) -> str:

@@ -5,7 +5,7 @@ left out, those that matter least first. East Asian characters are two cells wid
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -216,12 +216,11 @@ class StatusView:
         long = short + self._either(f"，计算于 {computed}（系统时间）", f", computed at {computed} (plan time)")
         return Text(long if computed and cell_len(long) <= width else short, "dim")
 
-    @staticmethod
-    def _wrong(published: DistrictStatus) -> list[Text]:
+    def _wrong(self, published: DistrictStatus) -> list[Text]:
         """What is wrong with the machinery, and how many cases cannot be judged."""
         found = [Text(line, "bold red") for line in troubles(published)]
         if published.quarantined:
-            found.append(quarantine_line(published.quarantined))
+            found.append(quarantine_line(published.quarantined, self._either))
         return found
 
     def _room(self, published: DistrictStatus, size: Size) -> int:
@@ -385,9 +384,10 @@ def _clock(text: str) -> str:
         return text
 
 
-def quarantine_line(count: int) -> Text:
-    """How many cases cannot be judged, and what to do."""
-    return Text(f"隔离办件 / quarantined cases: {count} → kpiwatch cases quarantined", "bold red")
+def quarantine_line(count: int, either: Callable[[str, str], str]) -> Text:
+    """How many cases cannot be judged, and what to do. `either`: of a Chinese and an English text the one asked for."""
+    said = either(f"已隔离办件{count}件", f"quarantined cases: {count}")
+    return Text(f"{said} → kpiwatch cases quarantined", "bold red")
 
 
 def forecast(published: DistrictStatus, line: Line) -> str:

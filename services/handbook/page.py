@@ -201,6 +201,10 @@ def _named_codes(codes: Iterable[str], name: Callable[[str], Title]) -> str:
     return "<br>".join(f"{name(code).zh} {name(code).en} `{code}`" for code in codes)
 
 
+_ALERTS = "../alerts.md"
+"""What each severity asks for, from a page of a promise."""
+
+
 # ---- who ---------------------------------------------------------------------------------------------------
 def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "牵头单位 Lead", _units(promise.lead, plan)
@@ -220,8 +224,8 @@ def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     asked, window = SEVERITY_NAMES[severity], window_names(plan.head)[promise.official_window]
     yield (
         "通知方式 Routing",
-        f"未达标时：{asked.zh}（正式统计期：{window.zh}）<br>"
-        f"when missed in the official window ({window.en}): {asked.en}; severity `{severity}`, level `{colour}`",
+        f"未达标时：[{asked.zh}]({_ALERTS})（正式统计期：{window.zh}）<br>"
+        f"when missed in the official window ({window.en}): [{asked.en}]({_ALERTS}); severity `{severity}`, level `{colour}`",
     )
 
 

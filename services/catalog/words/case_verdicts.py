@@ -1,5 +1,5 @@
-"""What a published verdict on a case, and its record in the ledger, say in words: 超期 belongs to limits. What is counted,
-bounded or a share is 不符合."""
+"""What a published verdict on a case, and its record in the ledger, say in words: 超期 belongs to limits. What is
+counted, bounded or a share is 不符合."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,8 +17,8 @@ def miss_word(promise: Promise | None) -> str:
 
 
 def miss_of_card(promise: Promise | None, node: str, due: str) -> str:
-    """A miss in Chinese, of a red card: where a node has a limit of its own, that is what it missed. `due`: its due time;
-    empty: it has none."""
+    """A miss in Chinese, of a red card: where a node has a limit of its own, that is what it missed. `due`: its due
+    time; empty: it has none."""
     if node != WHOLE or (promise is None and due):
         return "超期"
     return miss_word(promise)
