@@ -200,7 +200,7 @@ def test_a_page_says_what_the_alert_asks_for_and_leads_to_its_dashboard(reader: 
 
 def test_without_grafana_a_page_has_no_dead_link(tmp_path: Path) -> None:
     page = client_of(example_desk(tmp_path)).get("/runbooks/KpiMissed").text
-    assert "kpiwatch-promise" in page and "/d/kpiwatch" not in page
+    assert "看板：“承诺”" in page and "/d/kpiwatch" not in page
 
 
 def test_a_notice_of_an_alert_leads_to_its_runbook_and_to_no_stranger() -> None:
