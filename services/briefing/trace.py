@@ -35,7 +35,9 @@ _COUNTS: Final = {
         zh="计数：下列督办单（记录序号|文号|单位）所涉单位",
         en="count of the units of these orders in the ledger (record|number|unit)",
     ),
-    Counted.RECORD: Title(zh="台账记录序号（序号:哈希值）", en="number of a record of the ledger (number:hash)"),
+    Counted.RECORD: Title(
+        zh="台账记录的序号和哈希值（以冒号分隔）", en="number of a record of the ledger (number:hash)"
+    ),
     Counted.LEFT_OUT: Title(zh="计数：两页未列出的行", en="count of rows that the two pages leave out"),
 }
 

@@ -225,7 +225,8 @@ def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield (
         "通知方式 Routing",
         f"未达标时：[{asked.zh}]({_ALERTS})（正式统计期：{window.zh}）<br>"
-        f"when missed in the official window ({window.en}): [{asked.en}]({_ALERTS}); severity `{severity}`, level `{colour}`",
+        f"when missed in the official window ({window.en}): [{asked.en}]({_ALERTS}); severity `{severity}`, "
+        f"level `{colour}`",
     )
 
 

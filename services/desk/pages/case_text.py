@@ -171,13 +171,13 @@ class CaseText:
         if judgement.reported_by is not None and judgement.due is not None and judgement.reported_by > judgement.due:
             yield w.REPORT_BY, of.clock(judgement.reported_by)
         if explained.account is not None:
-            yield w.TIME_USED, duration(explained.account, of.say)
+            yield w.TIME_USED, of.punctuated(duration(explained.account, of.say))
         if explained.limit is not None:
             yield w.LIMIT, of.say(limit_words(explained.limit))
         if judgement.start is not None:
             yield w.START, of.clock(judgement.start)
         for extension, why in explained.extensions:
-            yield w.EXTENSION, extension_words(extension, why, self._zone, of.say)
+            yield w.EXTENSION, of.punctuated(extension_words(extension, why, self._zone, of.say))
         if judgement.stop is not None:
             yield ENDS[explained.ended_by], of.clock(judgement.stop)
         if explained.is_provisional:

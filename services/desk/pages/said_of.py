@@ -30,7 +30,7 @@ from services.domain.results.windows import ALL
 from services.domain.supervision.orders import OrderState
 from services.domain.time.limits import Limit
 from services.domain.time.zone import MINUTE_US, Instant, instant_of
-from services.explanation.phrases import clock
+from services.explanation.phrases import clock, in_english_marks
 from services.figures.shown import NOTHING, shown
 
 _COLOURS: Final = {State.MISSED: "red", State.AT_RISK: "yellow", State.MET: "green"}
@@ -41,7 +41,6 @@ _ASSIGNMENTS: Final = {
     AssignmentState.ANSWERED: ("✓", "green"),
     AssignmentState.CLOSED: ("✓", "soft"),
 }
-_ENGLISH_MARKS: Final = str.maketrans({"；": "; ", "：": ": ", "，": ", ", "、": ", ", "（": " (", "）": ")"})
 _HOUR_US: Final = 60 * MINUTE_US
 _DAY_US: Final = 24 * _HOUR_US
 
@@ -76,7 +75,7 @@ class SaidOf:
 
     def punctuated(self, text: str) -> str:
         """A text of several parts, between which explanations put Chinese marks."""
-        return text.translate(_ENGLISH_MARKS).rstrip() if self._english else text
+        return in_english_marks(text) if self._english else text
 
     # ---- promises ------------------------------------------------------------------------------------
     def promise(self, kpi: str) -> str:
