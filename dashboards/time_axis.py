@@ -128,7 +128,7 @@ def _axes(page: Page) -> ValueMap:
     return ValueMap(
         {
             "0": ValueMappingResult(text=page.say("系统时间", "the plan's time"), index=0),
-            "1": ValueMappingResult(text=page.say("实际时间（系统时间为模拟时间）", "real (simulated)"), index=1),
+            "1": ValueMappingResult(text=page.say("实际时间（模拟运行）", "real (simulated)"), index=1),
         }
     )
 

@@ -237,7 +237,7 @@ def test_what_is_long_is_limited_and_leads_to_the_whole(tmp_path: Path) -> None:
         return {each for each in re.findall(r'href="/promises/([^"]+)"', client.get(path).text) if each in links}
 
     first = client.get("/district").text
-    assert first.count(" → <span") == CHANGES and f'href="/changes">查看全部 ({len(official)})' in first
+    assert first.count(" → <span") == CHANGES and f'href="/changes">查看全部（{len(official)}）' in first
     assert shown("/changes") == links
     pages = [
         shown("/promises"),

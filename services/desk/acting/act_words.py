@@ -60,7 +60,7 @@ WAITING: Final = Title(zh="待决定", en="Waiting for a decision")
 SINCE: Final = Title(zh="起始时间", en="Since")
 NOT_IN_FORCE: Final = Title(zh="未生效的决定", en="Decisions that are not in force")
 NOT_IN_FORCE_HINT: Final = Title(
-    zh="下列决定被报送网关拒收，尚未生效。排除原因后请重新送达。",
+    zh="系统未接收下列决定，决定尚未生效。排除原因后请重新送达。",
     en="The gateway refuses their events. Once the reason is mended, send them again.",
 )
 SEND_AGAIN: Final = Title(zh="重新送达决定，台账号：", en="Send decision again:")

@@ -515,7 +515,7 @@ ACTS: Final = (
         SEND_AGAIN,
         Title(zh="重新送达决定", en="Send a decision again"),
         Title(
-            zh="被报送网关拒收的决定，排除原因后重新送达；仍自原决定登记之时起生效。",
+            zh="系统未接收的决定，排除原因后重新送达；仍自原决定登记之时起生效。",
             en="Once the reason is mended for which the gateway refused it. It counts from its own record on.",
         ),
         Title(zh="重新送达", en="Send it again"),

@@ -170,9 +170,7 @@ _WORDS: Final = {
     Kind.STEP: Title(zh="督办", en="step of supervision"),
     Kind.DECIDED: Title(zh="决定", en="decided"),
     Kind.IN_FORCE: Title(zh="决定生效", en="the decision is in force"),
-    Kind.NOT_IN_FORCE: Title(
-        zh="决定未生效：被报送网关拒收", en="the decision is not in force: the gateway refuses it"
-    ),
+    Kind.NOT_IN_FORCE: Title(zh="决定未生效：系统未接收", en="the decision is not in force: the gateway refuses it"),
 }
 _ASKED: Final[Mapping[str, Title]] = {
     About.REASON: Title(zh="说明理由", en="gave a reason"),
