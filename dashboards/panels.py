@@ -221,7 +221,7 @@ def _with_reason(page: Page, frame: Frame) -> str:
         "没有符合条件的内容；页首也没有数据的，为系统此刻没有数据。",
         "there is no such row; if the top of the page is empty, too, there are no figures at this time.",
     )
-    return f"{frame.about} {page.say('表为空：', 'An empty table: ')}{reason}".strip()
+    return f"{frame.about}{page.say('表为空：', ' An empty table: ')}{reason}".strip()
 
 
 def _field_names(columns: Sequence[Column], asked: Sequence[Column]) -> list[str]:
@@ -407,9 +407,9 @@ def _with_time_axis(page: Page, about: str) -> str:
     """Live samples carry real time, also where the plan's clock is a simulated one; backfilled ones the plan's."""
     axis = page.say(
         "时间轴为系统时间还是实际时间，见页首“时间轴”。",
-        "Whether the time axis is the plan's time or the real time of the samples: “time axis” at the top says it.",
+        " Whether the time axis is the plan's time or the real time of the samples: “time axis” at the top says it.",
     )
-    return f"{about} {axis}".strip()
+    return f"{about}{axis}".strip()
 
 
 def _panel_link(title: str, url: str) -> dashboard_builder.DashboardLink:

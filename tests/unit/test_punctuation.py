@@ -22,8 +22,9 @@ from tests.unit.gateway_cases import ACCEPTED, event
 from tests.unit.test_desk_routes import CASES, VIEWERS, desk_with_things
 
 ROOT = Path(__file__).parents[2]
-HALF_WIDTH = re.compile("[\u4e00-\u9fff”）》] ?[(),:;]|[(),:;] ?[\u4e00-\u9fff“（《]")
-"""A mark of English beside a Chinese letter. Between digits, as in 14:05, it is none."""
+HALF_WIDTH = re.compile("[\u4e00-\u9fff”）》] ?[(),:;]|[(),:;] ?[\u4e00-\u9fff“（《]|[：，；、。] +(?=\\S)")
+"""A mark of English beside a Chinese letter, or a blank behind a mark of Chinese. Between digits, as in 14:05, it is no
+mark."""
 FULL_WIDTH = re.compile("[：，；（）、。]")
 
 
@@ -35,6 +36,7 @@ FULL_WIDTH = re.compile("[：，；（）、。]")
         ("环节: 受理", True),
         ("名称, 单位", True),
         ("K06-1）, 全区", True),
+        ("台账号： 7", True),
     ],
 )
 def test_a_mark_of_english_beside_a_chinese_letter_is_found(text: str, found: bool) -> None:

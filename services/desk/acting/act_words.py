@@ -6,7 +6,7 @@ from services.domain.plan.plan import Title
 
 OPTIONAL: Final = Title(zh="（可不填）", en="(optional)")
 KNOWN_UP_TO: Final = Title(
-    zh="作出本决定时已记入台账的最后一条，台账号：", en="This decision knows the ledger up to No."
+    zh="作出本决定时已记入台账的最后一条，台账号：", en="This decision knows the ledger up to No. "
 )
 NUMBER: Final = Title(zh="台账号", en="No. in the ledger")
 TIME: Final = Title(zh="时间", en="Time")
@@ -57,13 +57,13 @@ LOOK_AGAIN: Final = Title(zh="查看结果", en="See what became of it")
 GO_ON: Final = Title(zh="继续", en="Go on")
 NOTHING_WAITS: Final = Title(zh="没有待决定的事项", en="nothing waits for a decision")
 WAITING: Final = Title(zh="待决定", en="Waiting for a decision")
-SINCE: Final = Title(zh="起始时间", en="Since")
+SINCE: Final = Title(zh="提出时间", en="Since")
 NOT_IN_FORCE: Final = Title(zh="未生效的决定", en="Decisions that are not in force")
 NOT_IN_FORCE_HINT: Final = Title(
     zh="系统未接收下列决定，决定尚未生效。排除原因后请重新送达。",
     en="The gateway refuses their events. Once the reason is mended, send them again.",
 )
-SEND_AGAIN: Final = Title(zh="重新送达决定，台账号：", en="Send decision again:")
+SEND_AGAIN: Final = Title(zh="重新送达决定，台账号：", en="Send decision again: ")
 STATE: Final = Title(zh="状态", en="State")
 PRINT: Final = Title(zh="打印稿（A4）", en="To print (A4)")
 CIRCULARS: Final = Title(zh="通报", en="Circulars")

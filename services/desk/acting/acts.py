@@ -105,7 +105,7 @@ def _length(situation: Situation, asked: Limit | None, *, required: bool) -> tup
     unit = LimitUnit.WORKING_DAYS.value if asked is None else asked.unit.value
     return (
         Field("amount", Title(zh="延长时间", en="How much longer"), "number", None, required, (), amount),
-        Field("unit", Title(zh="单位", en="Unit"), "select", None, required, choices, unit),
+        Field("unit", Title(zh="计量单位", en="Unit"), "select", None, required, choices, unit),
     )
 
 
