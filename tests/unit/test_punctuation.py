@@ -111,24 +111,22 @@ def test_a_page_has_the_marks_of_its_language(desk: Desk, name: str, language: A
 
 
 _LIMIT = {"amount": 5, "unit": "working_days"}
+_AFTERWARDS: list[tuple[str, str, dict[str, Any]]] = [
+    ("suspended", "07", {"reason": "epidemic_control", "unit": WATER_UNIT}),
+    ("resumed", "08", {"reason": "epidemic_control", "unit": WATER_UNIT}),
+    ("suspended", "09", {"reason": "weather", "unit": WATER_UNIT}),
+    ("extended", "10", {"limit": _LIMIT, "authority": WATER_UNIT, "reason": "weather"}),
+    ("resumed", "14", {"reason": "weather", "unit": WATER_UNIT}),
+    ("extended", "15", {"limit": _LIMIT, "authority": WATER_UNIT, "reason": "weather"}),
+    ("node_started", "15", {"node": "construction", "unit": WATER_UNIT}),
+    ("completed", "28", {"outcome": "granted"}),
+    ("reopened", "29", {"reason": "new_request"}),
+]
 _LONG = [
     event("l-1", "case.accepted", "2021-09-06T09:12:00+08:00", ACCEPTED["data"], subject="L-1"),
     *(
         event(f"l-{number}", f"case.{type}", f"2021-09-{day}T10:00:00+08:00", data, subject="L-1")
-        for number, (type, day, data) in enumerate(
-            [
-                ("suspended", "07", {"reason": "epidemic_control", "unit": WATER_UNIT}),
-                ("resumed", "08", {"reason": "epidemic_control", "unit": WATER_UNIT}),
-                ("suspended", "09", {"reason": "weather", "unit": WATER_UNIT}),
-                ("extended", "10", {"limit": _LIMIT, "authority": WATER_UNIT, "reason": "weather"}),
-                ("resumed", "14", {"reason": "weather", "unit": WATER_UNIT}),
-                ("extended", "15", {"limit": _LIMIT, "authority": WATER_UNIT, "reason": "weather"}),
-                ("node_started", "15", {"node": "construction", "unit": WATER_UNIT}),
-                ("completed", "28", {"outcome": "granted"}),
-                ("reopened", "29", {"reason": "new_request"}),
-            ],
-            start=2,
-        )
+        for number, (type, day, data) in enumerate(_AFTERWARDS, start=2)
     ),
 ]
 """Suspended, extended in vain, late over a holiday, and asked for again."""
