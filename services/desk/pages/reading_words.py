@@ -44,6 +44,7 @@ VALUE: Final = _t("完成值", "Value")
 TARGET: Final = _t("目标", "Target")
 CASES_COUNTED: Final = _t("样本量", "Cases")
 MISSES_LEFT: Final = _t("剩余允许数", "Misses left")
+PACE: Final = _t("本月件数÷允许数", "Misses of the month")
 TREND: Final = _t("近90日趋势", "Trend, 90 days")
 LATE_OPEN: Final = _t("%s未办结", "Overdue, open")
 LATE_OPEN_OF_ANY: Final = _t("超期或不符合未办结", "Overdue, open")
@@ -81,6 +82,22 @@ BEHIND_HINT: Final = _t(
 )
 """With the word for a miss of the promise, as NO_BEHIND and LATE_OPEN."""
 NO_BEHIND: Final = _t("没有%s或逾期补录的办件", "No case was missed, or met by late entry")
+COUNTED_CASES: Final = _t("所计办件", "Cases behind a number")
+COUNTED_HINT: Final = _t(
+    "所列即看板上该数所计的办件；按环节计的，一件可列多次。",
+    "Exactly what the number on the dashboard counts; where nodes are counted, a case may stand here several times.",
+)
+COUNTED_OTHERS: Final = _t(
+    "该承诺不按办件计，而按应报送的期数、填报的数据或目录条目计：未报送的没有记录，下列不是全部。",
+    "This promise counts no cases but reports that are owed, figures, or entries of a catalogue: what was never "
+    "reported has no record, so that the list is not all of it.",
+)
+COUNTED_ON: Final = _t("计入日期", "Counts on")
+COUNTED_AS: Final = _t("情形", "What is counted")
+FILTERS_COUNTED: Final = _t("选择情形", "Choose what is listed")
+AT_PRESENT: Final = _t("当前", "now")
+SIGNAL: Final = _t("数据疑点：", "Signal: ")
+WHICH_PROMISE: Final = _t("请选择方案中的一项承诺", "Choose a promise of the plan")
 BY_UNIT: Final = _t("各单位", "By unit")
 MEANING: Final = _t("含义", "What it means")
 CLAUSE: Final = _t("方案条款", "Clause of the plan")
