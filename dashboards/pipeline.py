@@ -65,7 +65,7 @@ def _now(page: Page) -> list[Panel]:
     stuck = Together(
         (
             Figure(
-                page.say("隔离办件", "quarantined"),
+                page.say("已隔离办件", "quarantined"),
                 f"sum({metrics.QUARANTINED.name})",
                 dimmed=True,
                 links=tables.counted_link(page, QUARANTINED),
@@ -89,15 +89,15 @@ def _now(page: Page) -> list[Panel]:
     )
     flow: list[Asked] = [
         records,
-        Figure(page.say("时钟倍速", "clock's speed"), SPEED, "number"),
+        Figure(page.say("系统时间倍速", "clock's speed"), SPEED, "number"),
         Figure(page.say("15分钟拒收", "refused, 15 min"), DEAD_LETTER_RATIO, "percent"),
     ]
     doubtful = page.say(
-        "系统当前无法处理的办件和进程。口径：现有隔离办件；连续异常退出三次以上的进程数。",
+        "系统当前无法处理的办件和进程。口径：现有已隔离办件；连续异常退出三次以上的进程数。",
         "What the machinery cannot do now. Computed: cases in quarantine; workers that died three times in a row.",
     )
     about = page.say(
-        "事件报送情况。口径：自始至今的事件数和无法识别的记录数；计划时钟每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
+        "事件报送情况。口径：自始至今的事件数和无法识别的记录数；系统时间每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
         "How events come in. Computed: events and unreadable records since the beginning; seconds of the plan's clock "
         "per second; refused events of 15 minutes, of those that came in.",
     )
@@ -109,7 +109,7 @@ def _now(page: Page) -> list[Panel]:
 
 def _events(page: Page) -> Panel:
     about = page.say(
-        "收到和拒收的速度。口径：近1分钟的平均，按真实时间。",
+        "收到和拒收的速度。口径：近1分钟的平均，按实际时间。",
         "How fast events come in and are refused. Computed: the mean of one minute, in real time.",
     )
     frame = Frame(page.say("每秒事件", "Events per second"), Place(12, 8), about, live_only(page))
@@ -145,10 +145,10 @@ def _lag(page: Page) -> Panel:
 
 def _sweep(page: Page) -> Panel:
     frame = Frame(
-        page.say("在办件核查间隔（计划时钟）", "Age of the sweep (plan's clock)"),
+        page.say("在办件核查间隔（系统时间）", "Age of the sweep (plan's clock)"),
         Place(12, 8),
         page.say(
-            f"间隔过大时，{page.yellow_card}、{page.red_card}延迟发出。口径：计划时钟减去该分区最近一次核查的时刻，单位小时。",
+            f"间隔过大时，{page.yellow_card}、{page.red_card}延迟发出。口径：系统时间减去该分区最近一次核查的时刻，单位小时。",
             "Cards are late when it is large. Computed: the plan's clock less the last sweep of the partition, "
             "in hours.",
         ),
@@ -208,7 +208,7 @@ def _quarantined(page: Page) -> Panel:
         Column("code", label=CODE, unseen=True),
     ]
     frame = Frame(
-        page.say("隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
+        page.say("已隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
         Place(12, 8),
         page.say(
             "相关承诺显示为“数据未更新”。逐件查看：`kpiwatch cases quarantined`。口径：此刻隔离的办件数，"

@@ -53,7 +53,7 @@ def _summary(page: Page) -> Panel:
         "delay; "
         "refused: events of 15 minutes that were refused, of those that came in.",
     )
-    return stat(page, Frame(page.say("概况", "Summary"), Place(24, 7), about), [counts, refused], Sizes(14, 32))
+    return stat(page, Frame(page.say("报送情况", "Summary"), Place(24, 7), about), [counts, refused], Sizes(14, 32))
 
 
 def _sources(page: Page) -> Panel:
@@ -139,7 +139,7 @@ def _signals(page: Page) -> Panel:
             links=tables.counted_link(page, cell(CODE)),
         ),
         Column(page.say("总数", "Of"), f"sum by (signal) ({metrics.SIGNAL_OF.name}{chosen})"),
-        Column(page.say("信号", "Signal"), label="signal", mapping=said.mapping()),
+        Column(page.say("疑点", "Signal"), label="signal", mapping=said.mapping()),
         Column("code", label=CODE, unseen=True),
     ]
     about = page.say(
@@ -149,7 +149,7 @@ def _signals(page: Page) -> Panel:
         "(passages through nodes, and unclassified ones by promise, one by one), and of how many where a share makes "
         "sense.",
     )
-    frame = Frame(page.say("数据信号", "Signals"), Place(12, 12), about)
+    frame = Frame(page.say("数据疑点", "Signals"), Place(12, 12), about)
     return query_table(page, frame, "signal", columns, Order(how_many, most_first=True))
 
 
@@ -163,14 +163,14 @@ def _of_figures(page: Page) -> Panel:
     beside = f'{{signal!~"{_OF_CASES}|{QUARANTINED.removeprefix(PREFIX)}"}}'
     columns = [
         Column(how_many, f"sum by (signal) ({metrics.SIGNAL.name}{beside})"),
-        Column(page.say("信号", "Signal"), label="signal", mapping=said.mapping()),
+        Column(page.say("疑点", "Signal"), label="signal", mapping=said.mapping()),
     ]
     about = page.say(
-        "填报的数值和目录中存疑的地方，不涉及具体办件。口径：此刻有该情形的承诺或申报项的数量之和。",
+        "填报的数据和目录中存疑的地方，不涉及具体办件。口径：此刻有该情形的承诺或申报项的数量之和。",
         "What is doubtful about reported figures and catalogues; no case is behind it. Computed: the sum over promises "
         "or declarations that have it now.",
     )
-    frame = Frame(page.say("数值与申报的信号", "Signals of figures and entries"), Place(10, 10), about)
+    frame = Frame(page.say("填报数据与申报的疑点", "Signals of figures and entries"), Place(10, 10), about)
     return query_table(page, frame, "signal", columns, Order(how_many, most_first=True))
 
 

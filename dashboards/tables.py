@@ -90,11 +90,11 @@ def promises(page: Page, frame: Frame, unit: str, only: str = "") -> Panel:
     state, onward = page.say("状态", "State"), promise_link(page, unit=whose)
     columns = [
         Column(state, described(page, f"max by (kpi, window) ({chosen})", objective), shown="state", links=onward),
-        Column(page.say("数值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{unit}}})", shown="number"),
+        Column(page.say("完成值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{unit}}})", shown="number"),
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=onward),
         Column(page.say("目标", "Target"), label=objective, shown="text"),
-        Column(page.say("样本量 n", "n"), official(metrics.N, unit)),
+        Column(page.say("样本量", "n"), official(metrics.N, unit)),
         Column(page.red_card, red, zero=True, links=cards_link(page, whose, cell("kpi"), "red")),
         Column("kpi", label="kpi", unseen=True),
         Column("window", label="window", unseen=True),
@@ -120,21 +120,23 @@ def worst(page: Page, frame: Frame, many: int) -> Panel:
             links=onward,
             width=100,
         ),
-        Column(page.say("数值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{DISTRICT}}})", shown="number", width=80),
+        Column(
+            page.say("完成值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{DISTRICT}}})", shown="number", width=80
+        ),
         Column(page.say("目标", "Target"), read(official(metrics.OBJECTIVE, DISTRICT)), shown="number", width=80),
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=onward),
         Column(page.say("牵头单位", "Lead"), label=_LEAD, shown="text", width=200),
-        Column("n", official(metrics.N, DISTRICT), width=70),
+        Column(page.say("样本量", "n"), official(metrics.N, DISTRICT), width=70),
         Column(page.red_card, red, zero=True, links=cards_link(page, "", cell("kpi"), "red"), width=70),
         Column(
-            page.say("还可未达标", "Misses left"),
+            page.say("剩余允许数", "Misses left"),
             f"max by (kpi) ({metrics.MISSES_LEFT.name}{{unit{DISTRICT}}})",
             links=counted_link(page, Mark.MISSED, cell("kpi")),
             width=100,
         ),
         Column(
-            page.say("本月未达标", "Pace"),
+            page.say("本月件数÷允许数", "Pace"),
             f"max by (kpi) ({metrics.MISSES_PACE.name}{{unit{DISTRICT}}})",
             shown="number",
             mapping=pace_words(page),

@@ -96,7 +96,7 @@ def _open_cards(page: Page) -> Panel:
 
 def _cases(page: Page) -> Panel:
     about = page.say(
-        "怎样看到数字背后的办件。口径：督办台或者命令列出的就是所计的办件。",
+        "查看所计办件的方法。口径：督办台或者命令列出的就是所计的办件。",
         "How to see the cases behind a number. Computed: the lists are of exactly the cases that were counted.",
     )
     frame = Frame(page.say("该单位的办件", "Its cases"), Place(24, 5), about)
@@ -144,14 +144,14 @@ def _cards(page: Page) -> Panel:
         Column(page.say("状态", "State"), described(page, standing), shown="state", links=tables.promise_link(page)),
         of_cards(red, "red"),
         of_cards(page.yellow_card, "yellow"),
-        of_verdicts(page.say("累计未达标", "Misses ever"), "missed"),
-        of_verdicts(page.say("补录待确认", "Late entries"), "met_by_late_entry"),
+        of_verdicts(page.say("累计超期、不符合", "Misses ever"), "missed"),
+        of_verdicts(page.say("逾期补录待认定", "Late entries"), "met_by_late_entry"),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=tables.promise_link(page)),
         Column("kpi", label="kpi", unseen=True),
         Column("window", label="window", unseen=True),
     ]
     about = page.say(
-        "点数字看办件。口径：未解除的牌数；自始至今的未达标判定和待确认的逾期补录。",
+        "点数字看办件。口径：未解除的牌数；自始至今的超期、不符合判定和待认定的逾期补录。",
         "A number leads to its cases. Computed: active cards; recorded misses and late entries since the beginning.",
     )
     title = page.say(f"{page.yellow_card}、{page.red_card}与判定", "Cards and verdicts")
@@ -176,7 +176,7 @@ def _signals(page: Page) -> list[Panel]:
         "Cases that make one doubt the numbers; a number leads to its cases. Computed: how many of the last 30 days; "
         "passages through nodes one by one.",
     )
-    title, half = page.say("数据信号", "Signals"), len(figures) // 2
+    title, half = page.say("数据疑点", "Signals"), len(figures) // 2
     return [
         stat(page, Frame(title, Place(12, 7), about), [Together(some)], Sizes(14, 28))
         for some in (figures[:half], figures[half:])

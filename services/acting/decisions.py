@@ -48,7 +48,7 @@ def on_reason(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
     if not isinstance(promise, CasePromise) or promise.strength is not Strength.SOFT:
         named = promise_words(shown.matter.kpi, judge)
         raise ActRefused(
-            f"承诺{named.zh}不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
+            f"承诺{named.zh}不接受理由：只有“原则上”的承诺可以说明理由",
             f"the promise {named.en} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
         )
     word = "accepted" if accepts else "rejected"
@@ -72,7 +72,9 @@ def on_extension(shown: Shown, grant: Limit | None, by: str) -> Decision:
     if grant is None:
         return Decision(shown.matter, About.EXTENSION, "refused", by)
     if shown.period is not None or not shown.is_latest:
-        raise ActRefused("只能在办件的最后一轮准予延期", "an extension is granted in the last cycle of a case only")
+        raise ActRefused(
+            "只能就该办件的最近一次办理准予延期", "an extension is granted in the last cycle of a case only"
+        )
     data = {"limit": grant.model_dump(mode="json"), "authority": by}
     return Decision(shown.matter, About.EXTENSION, "granted", by, EXTENDED, data)
 
@@ -201,9 +203,9 @@ def effect_of(decision: Decision) -> str:
 
 
 _EFFECTS = {
-    (About.LATE_ENTRY, "accepted"): "认定补录属实：该办件按补录内容计入；此后到达的补录须另行认定 / "
+    (About.LATE_ENTRY, "accepted"): "补录予以认定：该办件按补录内容计入；此后到达的补录须另行认定 / "
     "the late entry counts; what arrives later needs a decision of its own",
-    (About.LATE_ENTRY, "rejected"): "不予认定：补录内容不计入分子 / the late entry stays outside the numerator",
+    (About.LATE_ENTRY, "rejected"): "补录不予认定：补录内容不计入分子 / the late entry stays outside the numerator",
     (About.REASON, "accepted"): "理由成立：该办件不计入分母 / the case leaves the denominator",
     (About.REASON, "rejected"): "理由不成立：亮红牌 / the reason is rejected: a red card, once the limit has passed",
     (About.EXTENSION, "granted"): "准予延期：自本决定登记之时起生效 / the extension counts from its record on",

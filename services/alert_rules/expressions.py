@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from services.catalog.words.source_names import source_title
+from services.domain.plan.plan import Plan, Title
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.recording_rules import UNIT_STATE, WORKING
@@ -37,14 +39,12 @@ def addressee_name(language: str) -> str:
     return f'{{{{ with query (printf "{asked}" $labels.addressee) }}}}{found}{{{{ else }}}}{centre}{{{{ end }}}}'
 
 
-def source_name(language: str) -> str:
-    """A template of Prometheus: the source of the alert, after the title of the unit that is asked about it."""
-    found = f'{{{{ . | first | label "title_{language}" }}}}'
-    asked = f"{metrics.UNIT_INFO.name} and on (unit) {metrics.SOURCE_SILENT.name}{{source=%q}}"
-    known = f'{{{{ with query (printf "{asked}" $labels.source) }}}}'
-    if language == "zh":
-        return f"{known}{found}的{{{{ end }}}}数据源 {{{{ $labels.source }}}} "
-    return f"the source {{{{ $labels.source }}}}{known} of {found}{{{{ end }}}}"
+def source_name(plan: Plan) -> Title:
+    """A template of Prometheus: the title of the alert's source; its id, where the plan does not have it."""
+    titles = {id: source_title(id, plan) for id in plan.sources}
+    zh = one_of_words("source", {id: title.zh for id, title in titles.items()})
+    en = one_of_words("source", {id: title.en for id, title in titles.items()})
+    return Title(zh=f"{zh}数据源", en=f"the source {en}")
 
 
 def promise_name(language: str) -> str:
@@ -66,6 +66,8 @@ def percentage(above: float) -> str:
 
 def one_of_words(label: str, words: Mapping[str, str]) -> str:
     """A template of Prometheus: what a value of a label is called; the value itself, where it has no name."""
+    if not words:
+        return f"{{{{ $labels.{label} }}}}"
     (first, said), *others = words.items()
     more = "".join(f'{{{{ else if eq $labels.{label} "{value}" }}}}{name}' for value, name in others)
     start = f'{{{{ if eq $labels.{label} "{first}" }}}}{said}'

@@ -82,7 +82,7 @@ def _summary(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Title:
     in_district = scope == "district"
     whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
     value, target, words = _figure(promise, plan, scope), objective_words(promise.target), bad.words
-    name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
+    name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "完成值"
     aimed = target.zh.removeprefix("应为")
     against = words.zh.format(aimed if aimed[0].isdigit() else f"（{aimed}）")
     left, fast = _misses_left(promise, scope), _pace(promise, scope)

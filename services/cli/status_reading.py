@@ -152,7 +152,7 @@ def troubles(published: DistrictStatus) -> list[str]:
     return found
 
 
-_STAGES = {"cases": "办件处理", "kpis": "指标汇总"}
+_STAGES = {"cases": "办件处理", "kpis": "数据汇总"}
 
 
 def failing(failure: WorkerFailure) -> str:

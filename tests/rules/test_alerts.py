@@ -819,28 +819,20 @@ def test_every_percentage_of_an_alert_is_rounded_by_the_rule() -> None:
 @pytest.mark.parametrize(
     ("source", "zh", "en"),
     [
-        (
-            "/units/liangjiang-water",
-            "两江水务的数据源 /units/liangjiang-water ",
-            "the source /units/liangjiang-water of Liangjiang",
-        ),
-        ("/units/unknown", "数据源 /units/unknown ", "the source /units/unknown"),
+        ("/units/liangjiang-water", "两江水务数据源", "the source Liangjiang Water"),
+        ("/platforms/account-reservation", "银行账户预约系统数据源", "the source reservation of bank accounts"),
+        ("/units/unknown", "/units/unknown数据源", "the source /units/unknown"),
         ("-", "未登记的数据源", "no registered source"),
     ],
 )
-def test_a_source_is_named_after_the_unit_that_is_asked_about_it(
+def test_a_source_is_named_as_the_plan_names_it(
     tools: MonitoringTools, tmp_path: Path, source: str, zh: str, en: str
 ) -> None:
-    unit = 'unit="liangjiang-water"'
     refused = f'kpi_relay_events_total{{source="{source}",outcome="refused"}}'
     test = {
         "interval": "1m",
         "input_series": [
             {"series": refused, "values": "0x10 20x90"},
-            {"series": f'kpi_unit_info{{{unit},title_zh="两江水务",title_en="Liangjiang"}}', "values": "1x100"},
-            {"series": 'kpi_unit_info{unit="other",title_zh="另一单位",title_en="Other"}', "values": "1x100"},
-            {"series": f'kpi_source_silent{{source="/units/liangjiang-water",{unit}}}', "values": "0x100"},
-            {"series": 'kpi_source_silent{source="/units/other",unit="other"}', "values": "0x100"},
         ],
         "alert_rule_test": [
             {

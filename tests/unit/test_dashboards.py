@@ -97,7 +97,7 @@ def test_each_says_first_which_time_its_axis_shows(dashboard: Json) -> None:
     (first,) = (one for one in dashboard["panels"] if [target["expr"] for target in one.get("targets", [])] == [asked])
     assert first["gridPos"]["y"] == 0
     texts = first["fieldConfig"]["overrides"][0]["properties"][1]["value"][0]["options"]
-    assert {"计划时间", "the plan's time"} & {texts["0"]["text"]}
+    assert {"系统时间", "the plan's time"} & {texts["0"]["text"]}
 
 
 @each_dashboard
@@ -334,10 +334,11 @@ def test_with_a_units_page_the_second_click_opens_the_cases() -> None:
 
 def test_every_runbook_names_a_dashboard_that_exists() -> None:
     pages = list((GENERATED.parents[1] / "deploy" / "runbooks").glob("*.md"))
+    titles = {one["title"].partition(" ")[2] for one in EVERY.values()}
     assert pages
     for page in pages:
-        (named,) = re.findall(r"^Dashboard: `([a-z-]+)`", page.read_text("utf-8"), re.MULTILINE)
-        assert named in EVERY
+        (named,) = re.findall(r"^Dashboard “([^”]+)”", page.read_text("utf-8"), re.MULTILINE)
+        assert named in titles
 
 
 # ---- the page --------------------------------------------------------------------------------------
@@ -378,7 +379,7 @@ def test_a_table_of_states_has_the_state_first_and_is_sorted_by_it_or_by_a_figur
 def test_a_history_says_that_its_time_is_that_of_the_samples(dashboard: Json) -> None:
     for panel in dashboard["panels"]:
         if panel["type"] in ("timeseries", "state-timeline"):
-            assert "真实时间" in panel["description"] or "real time" in panel["description"]
+            assert "实际时间" in panel["description"] or "real time" in panel["description"]
 
 
 @each_dashboard

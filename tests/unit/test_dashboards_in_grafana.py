@@ -185,7 +185,7 @@ def a_table_has_few_columns_and_one_of_values(dashboard: Json) -> Iterator[str]:
         if {"占比", "Share"} & set(seen):
             yield f"{panel['title']}: a column of shares beside one of figures"
         measured = [title for title in seen if title in ("计量单位", "Counted in")]
-        figures = [title for title in seen if title in ("数值", "Figure", "已完成", "Done", "平均", "Mean")]
+        figures = [title for title in seen if title in ("完成值", "Figure", "已完成", "Done", "平均", "Mean")]
         if len(figures) != len(measured):
             yield f"{panel['title']}: {figures} without what they are counted in"
 
@@ -273,19 +273,19 @@ CHECKS: dict[Check, Json] = {
     a_table_has_few_columns_and_one_of_values: {
         "type": "table",
         "title": "",
-        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "占比", "b": "数值"}}}],
+        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "占比", "b": "完成值"}}}],
     },
     numbers_stand_before_names: {
         "type": "table",
         "title": "",
-        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "承诺", "b": "数值"}}}],
+        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "承诺", "b": "完成值"}}}],
         "fieldConfig": {
             "overrides": [
                 {
                     "matcher": {"options": "承诺"},
                     "properties": [{"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}}],
                 },
-                {"matcher": {"options": "数值"}, "properties": [{"id": "decimals", "value": 2}]},
+                {"matcher": {"options": "完成值"}, "properties": [{"id": "decimals", "value": 2}]},
             ]
         },
     },

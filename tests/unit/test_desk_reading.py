@@ -242,7 +242,7 @@ def test_what_is_long_is_limited_and_leads_to_the_whole(tmp_path: Path) -> None:
         return {each for each in re.findall(r'href="/promises/([^"]+)"', client.get(path).text) if each in links}
 
     first = client.get("/district").text
-    assert first.count(" → <span") == CHANGES and f'href="/changes">查看全部 ({len(official)})' in first
+    assert first.count(" → <span") == CHANGES and f'href="/changes">查看全部（{len(official)}）' in first
     assert shown("/changes") == links
     pages = [
         shown("/promises"),
@@ -275,9 +275,9 @@ def test_the_worst_are_first_by_the_distance_that_is_exported_and_say_how_many_m
     ]
     zh, en = (client_of(desk, OPERATIONS._replace(language=language)) for language in ("zh", "en"))
     page = zh.get("/district").text
-    assert page.index("超出4件") < page.index("超出1件") and "余量" in page
+    assert page.index("超出4件") < page.index("超出1件") and "剩余允许数" in page
     assert "超期件数比允许数多1件" in zh.get(f"/promises/{PROMISE}").text
-    assert "余量0件" in zh.get(f"/promises/{PROMISE}").text  # of the unit
+    assert "0件" in zh.get(f"/promises/{PROMISE}").text  # of the unit
     assert "late cases above what is allowed: 1" in en.get(f"/promises/{PROMISE}").text
 
 

@@ -99,7 +99,7 @@ def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(grafana: Grafana)
     assert len(grafana.writes) == writes
     assert done["old"].outcome is Outcome.REMOVED
     assert '- "title": "by hand",' in done[UID].difference
-    assert '+ "title": "1 全区总览",' in done[UID].difference
+    assert '+ "title": "1 全区概况",' in done[UID].difference
 
 
 REFUSALS = [
@@ -244,7 +244,7 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 def test_the_command_says_what_became_of_each_dashboard(grafana: Grafana, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = command(capsys, "--url", grafana.url, "--token", TOKEN)
     assert code == 0
-    assert f"+ {UID}  1 全区总览" in said
+    assert f"+ {UID}  1 全区概况" in said
     assert f"{len(ALL)} created" in said
     grafana.dashboards[UID]["title"] = "by hand"
     code, said = command(capsys, "--url", grafana.url, "--token", TOKEN, "--dry-run")

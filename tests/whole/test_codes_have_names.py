@@ -103,7 +103,7 @@ def test_every_alert_and_every_reason_of_a_refusal_has_a_name_and_the_name_is_th
     assert set(ALERT_NAMES) == set(runbooks)
     for name, path in runbooks.items():
         heading = path.read_text("utf-8").partition("\n")[0]
-        assert heading == f"# {name} {ALERT_NAMES[name].zh}"
+        assert heading == f"# {ALERT_NAMES[name].zh} {ALERT_NAMES[name].en} (`{name}`)"
     assert set(REFUSALS) == set(Reason)
 
 

@@ -16,7 +16,7 @@ MARKS: Mapping[str, Title] = {
     "provisional": Title(zh="暂定", en="provisional"),
     "unclassified": Title(zh="要素未填报", en="unclassified"),
     "justified": Title(zh="理由成立", en="justified"),
-    "late_entry": Title(zh="逾期补录待确认", en="late entries"),
+    "late_entry": Title(zh="逾期补录待认定", en="late entries"),
     "suspended": Title(zh="曾暂停计时", en="suspended"),
     "extended": Title(zh="曾延期", en="extended"),
     "withdrawn": Title(zh="撤回", en="withdrawn"),

@@ -64,11 +64,11 @@ def left_in_words(promise: Promise, left: int) -> Title:
 
 
 def left_in_short(promise: Promise, left: int) -> Title:
-    """`余量3件`, `超出2件`."""
+    """`3件`, `超出2件`: below a heading that says what it is, 剩余允许数."""
     counter = COUNTERS[promise.about]
     if left < 0:
         return Title(zh=f"超出{-left}{counter}", en=f"{-left} too many")
-    return Title(zh=f"余量{left}{counter}", en=f"{left} left")
+    return Title(zh=f"{left}{counter}", en=f"{left} left")
 
 
 NO_MISSES: Final = Title(zh="没有", en="none")

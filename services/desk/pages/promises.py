@@ -75,7 +75,7 @@ def promises_sheet(ask: Ask, query: Asking) -> Response:
         w.TARGET,
         w.CASES_COUNTED,
         w.MISSES_LEFT,
-        w.LATE_OPEN,
+        w.LATE_OPEN_OF_ANY,
         w.WINDOW,
     )
     rows = (_row(line, of) for line in _lines(ask, query))
