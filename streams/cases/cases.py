@@ -4,10 +4,12 @@ Each owned partition is a `CasePartition` over its rows. Its outputs are sent be
 Tallies and progress are sent with the tick. Every output is absolute: sending it twice changes nothing.
 """
 
+import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from faust.types import TP
@@ -37,6 +39,10 @@ from streams.delivery.faust_driver import Record as Event
 
 CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""
+AT_ONCE = 200
+"""How many events of a chunk are admitted, or cases judged, before other tasks of the event loop may work: some 20 ms. A
+chunk of a backlog takes more than a second. Heartbeats, commits, timers and the other partitions' ticks do not wait for
+it; a tick of its own partition does (`BulkDelivery.turn`)."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
 RETRIED_AT_ONCE = 50
@@ -54,7 +60,6 @@ class _Chunk(NamedTuple):
     """A chunk in hand, and what comes of it."""
 
     tp: TP
-    records: Sequence[Event]
     partition: CasePartition
     now: Instant
     effects: list[Effects]
@@ -126,14 +131,16 @@ class Cases:
         partition, now = self._partitions[tp.partition], self._now()
         partition.catching_up = self._is_catching_up(tp.partition)
         self._dead_letters.begin(tp.partition, records)
-        chunk = _Chunk(tp, records, partition, now, [], [])
+        chunk = _Chunk(tp, partition, now, [], [])
         try:
-            self._take(chunk)
+            for begin in range(0, len(records), AT_ONCE):
+                self._take(chunk, records[begin : begin + AT_ONCE])
+                await asyncio.sleep(0)
         except MostSourcesRefused:
             # the dead letters that its sentence names must be in their topic
             await self._dead_letters.send(tp.partition, chunk.dead_letters)
             raise
-        effects = [*chunk.effects, *partition.judge_added(now)]
+        effects = [*chunk.effects, *await self._judge_added(partition, now)]
         if chunk.dead_letters:
             # before the rows: delivered again, a fact that they hold is a duplicate and gives no dead letter any more
             await self._dead_letters.send(tp.partition, chunk.dead_letters)
@@ -142,9 +149,19 @@ class Cases:
             await self._delivery.publish(tp.partition)
             await self._publish_effects(tp.partition, effects, now)
 
-    def _take(self, chunk: _Chunk) -> None:
+    @staticmethod
+    async def _judge_added(partition: CasePartition, now: Instant) -> list[Effects]:
+        """Judge what a chunk has added to, and let others work in between."""
+        effects: list[Effects] = []
+        judging = partition.judging_added(now)
+        while judged := list(islice(judging, AT_ONCE)):
+            effects += (each for each in judged if each is not None)
+            await asyncio.sleep(0)
+        return effects
+
+    def _take(self, chunk: _Chunk, records: Iterable[Event]) -> None:
         """Add each record's fact to its case, or its dead letter to the chunk. Raises MostSourcesRefused."""
-        tp, records, partition, now, effects, dead_letters = chunk
+        tp, partition, now, effects, dead_letters = chunk
         admit, check_partition, refusals = self._admission.admit, self._partition_check.check, self._dead_letters
         good: Counter[str] = Counter()
         # In a backlog cards wait, and a case is judged once per chunk. Otherwise each event is judged at once, so that
@@ -172,8 +189,8 @@ class Cases:
     # ---- time ----------------------------------------------------------------------------------------
     async def on_tick(self) -> None:
         """About once a second: sweep what is due, then changed tallies, then progress. In that order in the log, so
-        that whoever reads a progress has read all that it covers."""
-        for number in sorted(self._partitions):
+        that whoever reads a progress has read all that it covers. The partition with a chunk in hand comes last."""
+        for number in sorted(self._partitions, key=self._delivery.in_hand):
             async with self._delivery.turn(number) as rows:
                 if rows is not None and number in self._partitions:
                     await self._look_at(number, self._partitions[number])

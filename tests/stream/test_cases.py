@@ -20,6 +20,7 @@ from services.domain.sums.tally import TallyField
 from services.domain.time.zone import Instant
 from services.messaging import letter_budget
 from services.messaging.codec import admission
+from services.messaging.records import tallies as tally_records
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
@@ -242,6 +243,43 @@ def test_a_partition_that_lags_makes_no_other_wait_and_each_says_its_own_lag(jud
         0: (0, CATCHING_UP + 1),
         1: (now - 1, 7),
     }
+
+
+def test_a_tick_comes_last_to_the_partition_whose_chunk_is_in_hand(judge: Judge, tmp_path: Path) -> None:
+    stage = Stage(judge, tmp_path, FakeDelivery((0, 1, 2)))
+    stage.delivery.take(KPI_TALLIES)
+    stage.delivery.busy = {0}
+    stage.tick()
+    order = [
+        tally_records.decode_progress(key or b"", value).partition for key, value in stage.delivery.take(KPI_TALLIES)
+    ]
+    assert order == [1, 2, 0]
+
+
+@pytest.mark.parametrize("unread", [0, CATCHING_UP + 1])
+def test_other_tasks_work_while_a_large_chunk_is_in_hand(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, unread: int
+) -> None:
+    """Live, and in a backlog: heartbeats, commits and timers are tasks of the same event loop."""
+    monkeypatch.setattr("streams.cases.cases.AT_ONCE", 10)
+    stage.delivery.unread[0] = unread
+    chunk = [accepted(number, f"A{number}", "2021-09-06T09:00") for number in range(100)]
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        task = asyncio.ensure_future(other())
+        await stage.cases.on_events(TP(CASE_EVENTS, 0), chunk)
+        task.cancel()
+
+    asyncio.run(both())
+    assert turns >= (20 if unread else 10)
+    assert len(stage.delivery.stores[0].keys() - {PLAN_ROW, JUDGED_ROW}) == 100
 
 
 def test_a_sweep_looks_at_the_time_after_so_many_cases_that_have_nothing_to_tell(

@@ -248,11 +248,15 @@ class CasePartition:
 
     def judge_added(self, now: Instant) -> list[Effects]:
         """Judge every case that was added to, once: a verdict is a function of all its facts and of `now`."""
+        return [effects for effects in self.judging_added(now) if effects is not None]
+
+    def judging_added(self, now: Instant) -> Iterator[Effects | None]:
+        """The same, case by case: the caller may do other work in between, and must come to the end."""
         added, self._added = self._added, {}
         if added:
             self._judged(now)
-        judged = (self._judge_row(key, row, now) for key, row in added.items())
-        return [effects for effects in judged if effects is not None]
+        for key, row in added.items():
+            yield self._judge_row(key, row, now)
 
     def take(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
         """One event alone, added and judged; None if nothing is to be published."""
