@@ -40,9 +40,9 @@ from streams.delivery.faust_driver import Record as Event
 CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""
 AT_ONCE = 200
-"""How many events of a chunk are admitted, or cases judged, before other tasks of the event loop may work: some 20 ms. A
-chunk of a backlog takes more than a second. Heartbeats, commits, timers and the other partitions' ticks do not wait for
-it; a tick of its own partition does (`BulkDelivery.turn`)."""
+"""How many events of a chunk are admitted, or cases judged, before other tasks of the event loop may work: some 20 ms.
+A chunk of a backlog takes more than a second. Commits, timers and the ticks of other partitions do not wait for it; the
+tick of its own partition does (`BulkDelivery.turn`)."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
 RETRIED_AT_ONCE = 50

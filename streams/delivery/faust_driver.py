@@ -27,8 +27,8 @@ Headers: TypeAlias = list[tuple[str, bytes]]
 
 _POLL_SECONDS = 0.5  # how long a fetch may wait for records: a worker that is to stop waits for it
 FETCH_BYTES_OF_ALL = 24 << 20
-"""What one fetch may bring of all partitions together: two whole chunks. It bounds the memory of a worker that owns many
-partitions with a backlog. The partitions are asked for in another order each time, so that none waits for long."""
+"""What one fetch may bring of all partitions together: two whole chunks. It bounds the memory of a worker that owns
+many partitions with a backlog. Each fetch asks for them in another order, so that none waits for long."""
 _GZIP = 1  # the codec that every client has
 
 
