@@ -31,6 +31,7 @@ from services.messaging.records.quarantine import quarantine_record
 from services.messaging.records.rows import dump_row, load_row
 from services.messaging.records.verdicts import verdict_record
 from services.runtime.clock import Clock
+from streams.cases.answer_times import AnswerTimes
 from streams.cases.dead_letter_limit import MostSourcesRefused
 from streams.cases.dead_letters import DeadLetters
 from streams.cases.stage_settings import StageSettings
@@ -96,6 +97,7 @@ class Cases:
         self._dead_letters = DeadLetters(delivery, settings, judge.plan)
         self._partitions: dict[int, CasePartition] = {}
         self._swept_to: dict[int, Instant] = {}
+        self._answer_times: dict[int, AnswerTimes] = {}
 
     # ---- ownership -----------------------------------------------------------------------------------
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
@@ -104,6 +106,7 @@ class Cases:
         for gone in set(self._partitions) - owned | fresh:
             self._partitions.pop(gone, None)
             self._swept_to.pop(gone, None)
+            self._answer_times.pop(gone, None)
         for number in sorted(owned):
             partition = self._partitions.get(number)
             if partition is None:
@@ -112,6 +115,7 @@ class Cases:
                 partition = CasePartition(self._judge, rows, loads=load_row, dumps=dump_row)
                 partition.rebuild(self._now())
                 self._partitions[number] = partition
+                self._answer_times[number] = AnswerTimes()
                 _log.info(
                     "partition %s: %d tallies in %.1f s", number, len(partition.tallies), time.monotonic() - started
                 )
@@ -148,6 +152,7 @@ class Cases:
             # after the rows: what was published and forgotten in a crash would never be retracted
             await self._delivery.publish(tp.partition)
             await self._publish_effects(tp.partition, effects, now)
+        self._answer_times[tp.partition].answered(record.timestamp for record in records)
 
     @staticmethod
     async def _judge_added(partition: CasePartition, now: Instant) -> list[Effects]:
@@ -224,6 +229,8 @@ class Cases:
             retried=partition.retried,
             refused=self._dead_letters.refused_of(number),
             left_out=self._dead_letters.left_out_of(number),
+            answered=self._answer_times[number].packed(),
+            arrivals=self._answer_times[number].take_arrivals(),
         )
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 

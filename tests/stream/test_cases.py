@@ -22,6 +22,7 @@ from services.messaging import letter_budget
 from services.messaging.codec import admission
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.dead_letters import DeadLetter
+from services.messaging.records.latencies import Latencies
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
@@ -243,6 +244,23 @@ def test_a_partition_that_lags_makes_no_other_wait_and_each_says_its_own_lag(jud
         0: (0, CATCHING_UP + 1),
         1: (now - 1, 7),
     }
+
+
+def test_progress_says_how_long_events_waited_and_when_those_arrived_that_are_counted_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cases.answer_times.real_ms", lambda: NOW_MS)
+    first, second = accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00")
+    first.timestamp, second.timestamp = NOW_MS - 400, NOW_MS - 7_200_000
+    stage.take(first, second)
+    stage.tick()
+    (progress,) = stage.log().progress()
+    waited = Latencies.unpacked(list(progress.answered))
+    assert (sum(waited.counts), waited.counts[3], waited.counts[-1], waited.total_ms) == (2, 1, 1, 7_200_400)
+    assert progress.arrivals == ((NOW_MS - 60_000, 1), (NOW_MS - 400, 1)), "an older one counts as a minute old"
+    stage.tick()
+    (again,) = stage.log().progress()
+    assert (again.answered, again.arrivals) == (progress.answered, ())
 
 
 def test_a_tick_comes_last_to_the_partition_whose_chunk_is_in_hand(judge: Judge, tmp_path: Path) -> None:
