@@ -225,13 +225,16 @@ def report(
     print(f"{len(lines):,} events in {seconds:.0f} s, load {os.getloadavg()[0]:.1f}")
     for metric in (metrics.EVENT_TO_CARD, metrics.EVENT_TO_VALUE):
         figures = [quantile(buckets(before, metric), buckets(after, metric), share) for share in SHARES]
-        print(f"{metric.name:32}" + "".join(f"  p{share:.0%} {one:.2f} s" for share, one in zip(SHARES, figures)))
+        print(
+            f"{metric.name:32}"
+            + "".join(f"  p{share:.0%} {one:.2f} s" for share, one in zip(SHARES, figures, strict=True))
+        )
     cards = sorted(watch.waited)
     if cards:
         figures = [cards[int(share * (len(cards) - 1))] for share in SHARES]
         print(
             f"{f'cards, from outside ({len(cards):,})':32}"
-            + "".join(f"  p{share:.0%} {one:.2f} s" for share, one in zip(SHARES, figures))
+            + "".join(f"  p{share:.0%} {one:.2f} s" for share, one in zip(SHARES, figures, strict=True))
         )
     print(f"cores: {busy}")
     cpu, began = cpu_of(parts), time.monotonic()

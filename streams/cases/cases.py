@@ -46,12 +46,15 @@ A chunk of a backlog takes more than a second. Commits, timers and the ticks of 
 tick of its own partition does (`BulkDelivery.turn`)."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
-RETRIED_AT_ONCE = 50
+RETRIED_AT_ONCE = 25
 """How many quarantined cases of a partition are judged again with each tick, at most and as long as there is time:
 each soon, and never all at once."""
-SWEEP_SECONDS = 0.8
+SWEEP_SECONDS = 0.4
 """How long a tick may sweep and judge quarantined cases again, all partitions together; the next tick goes on. Tallies
 are published in between."""
+REPORT_SECONDS = 2.0
+"""How often a partition that catches up publishes its tallies and its progress. Otherwise each tick does, so that no
+value waits for them."""
 
 _EMPTY = Tally()
 _log = logging.getLogger(__name__)
@@ -98,6 +101,7 @@ class Cases:
         self._partitions: dict[int, CasePartition] = {}
         self._swept_to: dict[int, Instant] = {}
         self._answer_times: dict[int, AnswerTimes] = {}
+        self._reported: dict[int, float] = {}
 
     # ---- ownership -----------------------------------------------------------------------------------
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
@@ -193,32 +197,45 @@ class Cases:
 
     # ---- time ----------------------------------------------------------------------------------------
     async def on_tick(self) -> None:
-        """About once a second: sweep what is due, then changed tallies, then progress. In that order in the log, so
-        that whoever reads a progress has read all that it covers. The partition with a chunk in hand comes last."""
+        """About twice a second: sweep what is due, then changed tallies, then progress. In that order in the log, so
+        that whoever reads a progress has read all that it covers. A batch of the log waits for the answer to the one
+        before it: hence one of all partitions. The partition with a chunk in hand comes last, and holds up no other."""
+        records: list[KeyValue] = []
         for number in sorted(self._partitions, key=self._delivery.in_hand):
+            if self._delivery.in_hand(number):
+                await self._delivery.send_many(self._topics.tallies, 0, records)
+                records = []
             async with self._delivery.turn(number) as rows:
                 if rows is not None and number in self._partitions:
-                    await self._look_at(number, self._partitions[number])
+                    records += await self._look_at(number, self._partitions[number])
+        await self._delivery.send_many(self._topics.tallies, 0, records)
 
-    async def _look_at(self, number: int, partition: CasePartition) -> None:
+    async def _look_at(self, number: int, partition: CasePartition) -> list[KeyValue]:
+        """Sweep a partition; what is to be said of it in the log of tallies."""
         now = self._now()
         partition.catching_up = self._is_catching_up(number)
+        if partition.catching_up and time.monotonic() - self._reported.get(number, -REPORT_SECONDS) < REPORT_SECONDS:
+            return []
+        self._reported[number] = time.monotonic()
         if not partition.catching_up and await self._sweep(number, partition, now):
             self._swept_to[number] = now
         elif partition.next_at is not None and partition.next_at <= now:
             # work is left: nobody may believe that the partition is judged as of a time when it is not
             self._swept_to[number] = min(self._swept_to.get(number, 0), max(partition.next_at - 1, 0))
-        epoch = self._delivery.epoch(number)
-        changed = partition.changed
-        if changed:
-            tallies = partition.tallies
-            rows = [tally_records.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
-            partition.forget_empty()
-            changed.clear()
-            await self._delivery.send_many(self._topics.tallies, 0, rows)
-        progress = tally_records.Progress(
+        return [*self._changed_tallies(number, partition), self._progress(number, partition).record()]
+
+    def _changed_tallies(self, number: int, partition: CasePartition) -> list[KeyValue]:
+        """The tallies that have changed since the last call."""
+        epoch, tallies, changed = self._delivery.epoch(number), partition.tallies, partition.changed
+        rows = [tally_records.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
+        partition.forget_empty()
+        changed.clear()
+        return rows
+
+    def _progress(self, number: int, partition: CasePartition) -> tally_records.Progress:
+        return tally_records.Progress(
             partition=number,
-            epoch=epoch,
+            epoch=self._delivery.epoch(number),
             swept_to=self._swept_to.get(number, 0),
             sources=partition.last_events,
             lag=self._delivery.lag(number) or 0,
@@ -232,7 +249,6 @@ class Cases:
             answered=self._answer_times[number].packed(),
             arrivals=self._answer_times[number].take_arrivals(),
         )
-        await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 
     async def _sweep(self, number: int, partition: CasePartition, now: Instant) -> bool:
         """Judge the cases that are due; returns whether none is left. Their rows go first, as those of a chunk do. They

@@ -5,7 +5,7 @@ its beginning.
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
@@ -156,6 +156,7 @@ class Kpis:
         zone, day = self._judge.law.zone, self._judge.law.zone.day(reached)
         due = self._due((day, lagging), is_set_back=watermark < before)
         kpis = self._changed_kpis() if due is _Due.CHANGES else None
+        records: list[KeyValue] = []
         if kpis is None or kpis:
             tallies, as_of = self._log.tallies(), reached + 1
             rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
@@ -166,9 +167,9 @@ class Kpis:
                 records = self._records_of_all(rows, signals, times, day, repeat=due is not _Due.REFRESH)
             else:
                 records = [self._row_record(row, times, day) for row in rows if self._has_changed(row)]
-            await self._delivery.send_many(KPI_VALUES, 0, records)
-            await self._remove_superseded()
-        await self._report_arrivals(is_first=due is _Due.FIRST)
+        records += self._arrivals_record(is_first=due is _Due.FIRST)
+        await self._delivery.send_many(KPI_VALUES, 0, records)
+        await self._remove_superseded()
 
     def _due(self, computed_for: tuple[int, bool], *, is_set_back: bool) -> "_Due":
         """What is to be published now."""
@@ -182,14 +183,12 @@ class Kpis:
             return _Due.REFRESH
         return _Due.CHANGES
 
-    async def _report_arrivals(self, *, is_first: bool) -> None:
-        """Say behind the rows when the events arrived that they count anew. What a new owner finds in the log may have
+    def _arrivals_record(self, *, is_first: bool) -> Iterator[KeyValue]:
+        """Behind the rows: when the events arrived that they count anew. What a new owner finds in the log may have
         been published by the one before it."""
         arrivals, self._arrivals = self._arrivals, Counter()
         if arrivals and not is_first:
-            await self._delivery.send_many(
-                KPI_VALUES, 0, [arrivals_record(Arrivals(real_ms(), tuple(arrivals.items())))]
-            )
+            yield arrivals_record(Arrivals(real_ms(), tuple(arrivals.items())))
 
     def _changed_kpis(self) -> set[str]:
         return {name for name in self._log.changed if not name.startswith(PREFIX)}
