@@ -35,8 +35,12 @@ from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import topics
 from services.messaging.archive_feed import feed
+from services.messaging.reader import TopicReader
 from services.messaging.records.cards import case_of_key
 from services.messaging.records.case_events import record_of_line
+from services.messaging.records.latencies import Pairs
+from services.messaging.records.tallies import decode_progress, is_progress
+from services.messaging.records.values import decode_arrivals, is_arrivals
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
 from services.runtime import readiness
@@ -168,6 +172,35 @@ def behind(page: str) -> float:
     return sum(map(float, re.findall(rf"^{metrics.STREAM_LAG.name}{{.*}} (\S+)$", page, re.MULTILINE) or ["1"]))
 
 
+def on_the_way(bootstrap: str, begin_ms: int) -> Iterator[tuple[str, list[float]]]:
+    """Where the time goes: seconds from the arrival of each event until its tallies, then its values, were sent."""
+    with TopicReader(bootstrap, [topics.KPI_TALLIES, topics.KPI_VALUES]) as reader:
+        tallies: list[float] = []
+        values: list[float] = []
+        while not reader.caught_up:
+            for record in reader.poll():
+                key, value = record.key or b"", record.value
+                if value is None or record.timestamp < begin_ms:
+                    continue
+                if is_progress(key):
+                    waited(tallies, record.timestamp, decode_progress(key, value).arrivals)
+                elif is_arrivals(key):
+                    found = decode_arrivals(value)
+                    waited(values, found.published_ms, found.arrivals)
+    yield "until the tallies are sent", tallies
+    yield "until the values are sent", values
+
+
+def waited(found: list[float], at_ms: int, arrivals: Pairs) -> None:
+    for arrived, count in arrivals:
+        found += [(at_ms - arrived) / 1000] * count
+
+
+def of_shares(name: str, seconds: Sequence[float]) -> str:
+    found = sorted(seconds) or [0.0]
+    return f"{name:32}" + "".join(f"  p{share:.0%} {found[int(share * (len(found) - 1))]:.2f} s" for share in SHARES)
+
+
 def used(parts: Sequence[Part], before: Mapping[str, float], seconds: float) -> str:
     return ", ".join(f"{one.name} {(one.cpu_seconds() - before[one.name]) / seconds:.2f}" for one in parts)
 
@@ -213,6 +246,7 @@ def report(
 ) -> None:
     watch = CardWatch(broker.bootstrap, given.partitions)
     watch.start()
+    began_at = time.time()
     before, cpu, began = page_of(settings.exporter_port), cpu_of(parts), time.monotonic()
     clock = Clock.from_settings(settings)
     send(broker.bootstrap, lines, given.partitions, given.rate, lambda: text_of(clock.now()), watch.sent)
@@ -229,13 +263,9 @@ def report(
             f"{metric.name:32}"
             + "".join(f"  p{share:.0%} {one:.2f} s" for share, one in zip(SHARES, figures, strict=True))
         )
-    cards = sorted(watch.waited)
-    if cards:
-        figures = [cards[int(share * (len(cards) - 1))] for share in SHARES]
-        print(
-            f"{f'cards, from outside ({len(cards):,})':32}"
-            + "".join(f"  p{share:.0%} {one:.2f} s" for share, one in zip(SHARES, figures, strict=True))
-        )
+    for name, seconds_of in on_the_way(broker.bootstrap, int(began_at * 1000)):
+        print(of_shares(name, seconds_of))
+    print(of_shares(f"cards, from outside ({len(watch.waited):,})", watch.waited))
     print(f"cores: {busy}")
     cpu, began = cpu_of(parts), time.monotonic()
     time.sleep(given.idle)

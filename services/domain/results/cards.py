@@ -121,8 +121,8 @@ NOTHING_KNOWN = Known((), 0)
 
 
 def known_cards(held: Sequence[CardState], facts: Sequence[Fact], changed_at: Instant) -> Known:
-    """What still holds of the cards that a case had when it was last judged. `changed_at`: the first arrival of what was
-    added since then, or before it the moment at which time alone changes something; 0: neither is known.
+    """What still holds of the cards that a case had when it was last judged. `changed_at`: the first arrival of what
+    was added since then, or before it the moment at which time alone changes something; 0: neither is known.
 
     Nothing is known where the past may look different by now: a fact was dated after its arrival, or a due time moves
     while a clock is stopped."""
