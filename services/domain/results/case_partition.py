@@ -223,10 +223,7 @@ class CasePartition:
         # only what is kept counts as an event of its source: a new owner, who reads the rows, must come to the same
         self._note_last_events((fact,), now)
         self._added[key] = row
-        if overflow or inserted.outcome is not Insertion.NEW or inserted.rejected is not None:
-            row.changed_at = 0
-        elif fact.received < row.changed_at:
-            row.changed_at = fact.received
+        row.changed_at = _changed_at(row, fact, inserted, overflow)
         if inserted.rejected is None and fact.type != _CORRECTION and not overflow:
             return None
         rejected = _rejected_in(row.facts, fact, inserted, overflow)
@@ -575,6 +572,12 @@ _NO_CASES = frozenset((PLAN_ROW, JUDGED_ROW))
 _NEVER: Instant = -(2**63)
 _HEARTBEAT = int(FactType.SOURCE_HEARTBEAT)
 _CORRECTION = int(FactType.CORRECTION)
+
+
+def _changed_at(row: Row, fact: Fact, inserted: Inserted, overflow: list[Fact]) -> Instant:
+    """From when on a row may say something else now that a fact was added; 0: at any time, since another is gone."""
+    is_plain = inserted.outcome is Insertion.NEW and inserted.rejected is None and not overflow
+    return min(fact.received, row.changed_at) if is_plain else 0
 
 
 def _rejected_in(facts: list[Fact], fact: Fact, inserted: Inserted, overflow: list[Fact]) -> list[RejectedFact]:
