@@ -177,7 +177,7 @@ def test_in_chunks_of_any_size_each_case_is_judged_once_and_ends_the_same(data: 
 
 @given(st.data())
 def test_cards_looked_at_from_what_has_changed_on_are_those_of_the_whole_history(data: st.DataObject) -> None:
-    """As in live operation: each event is judged soon after its arrival, and a case is swept when it is due, or later."""
+    """As in live operation: each event is judged soon after its arrival, a case is swept when due or later."""
     rows: dict[bytes, bytes] = {}
     fed, facts, now = partition(EVERY_KIND, rows), list[Fact](), histories.BEGIN
     late = st.integers(0, 3 * 24 * 3_600_000_000)
