@@ -33,13 +33,14 @@ from dashboards.panels import (
 from dashboards.signals import unit_names
 from services.domain.judging.quarantine import QUARANTINED
 from services.metric_names import metrics
+from services.metric_names.metrics import BUCKET, Metric
 from services.metric_names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
 
 
 def pipeline(page: Page) -> Json:
     """From the events to the figures: nothing here needs a choice."""
     panels = [_health(page), *_now(page), _events(page), _lag(page), _sweep(page), _partitions(page), _hidden(page)]
-    panels.append(_quarantined(page))
+    panels += [_quarantined(page), _waiting(page)]
     return assemble(page, Name.PIPELINE, page.say("9 系统运行", "9 Pipeline"), [], panels)
 
 
@@ -220,3 +221,28 @@ def _quarantined(page: Page) -> Panel:
         empty=live_only(page),
     )
     return query_table(page, frame, "unit", columns, Order(count, most_first=True))
+
+
+def _waiting(page: Page) -> Panel:
+    about = page.say(
+        "事件从到达Kafka到产生结果所需的时间，按真实时间。口径：近5分钟事件中，50%和99%不超过的秒数。黄红牌：判定并发出；"
+        "数值：可供采集。",
+        "How long an event waits for its effect, in real time, from its arrival in Kafka. Computed: within how many "
+        "seconds 50 % and 99 % of the events of 5 minutes were judged with their cards sent, and could be scraped in "
+        "the values.",
+    )
+    frame = Frame(
+        page.say("事件处理用时（秒）", "From event to effect (seconds)"), Place(12, 8), about, live_only(page)
+    )
+    card, value = page.say("黄红牌", "card"), page.say("数值", "value")
+    lines = [
+        Figure(f"{name} p{round(share * 100)}", _within(metric, share), "number", dashed=share < 0.9)
+        for name, metric in ((card, metrics.EVENT_TO_CARD), (value, metrics.EVENT_TO_VALUE))
+        for share in (0.99, 0.5)
+    ]
+    return graph(page, frame, lines)
+
+
+def _within(metric: Metric, share: float) -> str:
+    """Within how many seconds so many of the events of 5 minutes had their answer."""
+    return f"histogram_quantile({share}, sum by (le) (rate({metric.name}{BUCKET}[5m])))"

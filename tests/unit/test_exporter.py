@@ -32,8 +32,13 @@ from services.exporter.page import WRITTEN_EVERY_SECONDS, Page, Pages
 from services.exporter.snapshot import REASONS, Snapshot
 from services.exporter.web import exporter_app, takes_gzip
 from services.messaging import topics
+<<<<<<< HEAD
 from services.messaging.reader import Record
+=======
+from services.messaging.records.latencies import Latencies, real_ms
+>>>>>>> w-worker
 from services.messaging.records.tallies import Progress
+from services.messaging.records.values import Arrivals, arrivals_record
 from services.messaging.topics import CASES_CHANGELOG
 from services.metric_names import metrics
 from services.metric_names.samples import WrittenLabels
@@ -136,6 +141,33 @@ def test_each_number_of_a_row_is_a_series_and_an_empty_cell_is_none(exporter: Ex
     assert exporter.value("kpi_open_overdue_cases", **ROW) == 1
     assert exporter.value("kpi_p95", **ROW) == 5
     assert exporter.value("kpi_mean_gross", **ROW) is None
+
+
+def test_how_long_events_waited_for_their_judgement_is_a_histogram_by_partition(exporter: Exporter) -> None:
+    waited = Latencies()
+    waited.add({1_000: 3, 1_900: 1}, 2_000)
+    exporter.snapshot.take(topics.KPI_TALLIES, *Progress(2, 1, 5, {}, lag=0, answered=waited.packed()).record())
+    exporter.progress(3, 5, {})
+    name, labels = metrics.EVENT_TO_CARD.name, {"partition": "2"}
+    buckets = {
+        end: exporter.value(f"{name}_bucket", **labels, le=end) for end in ("0.05", "0.1", "0.75", "1.0", "+Inf")
+    }
+    assert buckets == {"0.05": 0, "0.1": 1, "0.75": 1, "1.0": 4, "+Inf": 4}
+    assert (exporter.value(f"{name}_count", **labels), exporter.value(f"{name}_sum", **labels)) == (4, 3.1)
+    assert exporter.value(f"{name}_count", partition="3") is None, "its worker is of a version that does not say"
+
+
+def test_a_value_is_waited_for_until_it_can_be_scraped(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = real_ms()
+    monkeypatch.setattr("services.exporter.snapshot.real_ms", lambda: started + 2_900)
+    for published, events in ((started - 10_000, 5), (started + 100, 2)):
+        record = arrivals_record(Arrivals(published, ((started, events),)))
+        exporter.snapshot.take(topics.KPI_VALUES, *record)
+    name = metrics.EVENT_TO_VALUE.name
+    assert exporter.value(f"{name}_count") == 0, "their rows are not written yet"
+    exporter.snapshot.settle()
+    assert exporter.value(f"{name}_bucket", le="3.0") == exporter.value(f"{name}_count") == 2, "the others are older"
+    assert exporter.value(f"{name}_bucket", le="2.0") == 0
 
 
 def test_the_state_is_a_label_so_that_nobody_needs_a_table_of_codes(exporter: Exporter) -> None:
@@ -423,10 +455,10 @@ def test_every_family_is_declared_in_the_one_module_of_names(exporter: Exporter)
     exporter.publish()
     exporter.progress(0, exporter.now, {"/units/liangjiang-water": exporter.now})
     exporter.snapshot.take(topics.ALERT_CARDS, b"1", orjson.dumps(a_card()._asdict()))
-    declared = {metric.name: set(metric.labels) for metric in metrics.ALL}
+    declared = {name: set(metric.labels) for metric in metrics.ALL for name in metric.samples}
     for family in exporter.registry.collect():
         for sample in family.samples:
-            assert set(sample.labels) == declared[sample.name]
+            assert sample.labels.keys() - {"le"} == declared[sample.name]
 
 
 def test_no_case_is_in_what_is_scraped(exporter: Exporter) -> None:
