@@ -23,11 +23,11 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from services.domain.sums.tally import Tally, TallyKey
 from services.local.kafka import Broker
 from services.messaging.reader import TopicReader
 from services.messaging.tally_log import TallyLog
 from tests.bench import environments
+from tests.bench.in_process import Packed, packed
 from tests.bench.job import PARTITIONS, ROOT, Rows, tallies_topic
 from tests.bench.process_tree import cpu_seconds, resident_bytes
 from tests.bench.stream import Stream, make_topics
@@ -136,7 +136,7 @@ class RowsAnswer:
 class TalliesAnswer:
     """Tallies of a worker, read as the exporter reads them."""
 
-    def __init__(self, bootstrap: str, topic: str, right: Mapping[TallyKey, Tally]) -> None:
+    def __init__(self, bootstrap: str, topic: str, right: Packed) -> None:
         self._reader = TopicReader(bootstrap, [topic])
         self._log = TallyLog()
         self._right = right
@@ -150,8 +150,7 @@ class TalliesAnswer:
             self.changed = time.monotonic()
 
     def exact(self) -> bool:
-        found = {key: tally for key, tally in self._log.tallies().items() if not tally.empty}
-        return found == self._right
+        return packed(self._log.tallies()) == self._right
 
     def close(self) -> None:
         self._reader.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from itertools import islice
+from typing import Any
 
 from services.catalog.load.calendars import calendar_of
 from services.domain.intake.admission import Admission
@@ -18,6 +19,15 @@ CHUNK = 1_000
 """Events that are judged together: about what a worker has in hand in a backlog."""
 
 
+Packed = Mapping[TallyKey, list[Any]]
+"""Tallies, so that they can be compared."""
+
+
+def packed(tallies: Mapping[TallyKey, Tally]) -> Packed:
+    """Those that count something."""
+    return {key: tally.packed() for key, tally in tallies.items() if not tally.empty}
+
+
 class HotPath:
     """One partition of a worker that reads a backlog. Events are admitted by the rule for files."""
 
@@ -25,7 +35,8 @@ class HotPath:
         judge = Judge(plan, calendar_of(plan))
         self._admission = Admission(plan, CODEC, trust_receivedat=True)
         self._now = now
-        self.partition = CasePartition(judge, {} if rows is None else rows, loads=load_row, dumps=dump_row)
+        self.rows = {} if rows is None else rows
+        self.partition = CasePartition(judge, self.rows, loads=load_row, dumps=dump_row)
         self.partition.catching_up = True
         self.refused = 0
 
@@ -41,13 +52,12 @@ class HotPath:
             add(admitted.key.encode(), admitted.fact, now)
         self.partition.judge_added(now)
 
-    def settle(self) -> Mapping[TallyKey, Tally]:
-        """Sweep what is due; the tallies that count something."""
+    def settle(self) -> Packed:
+        """Sweep what is due; the tallies."""
         self.partition.catching_up = False
         for _ in self.partition.sweep(self._now):
             pass
-        self.partition.forget_empty()
-        return {key: tally for key, tally in self.partition.tallies.items() if not tally.empty}
+        return packed(self.partition.tallies)
 
 
 def chunks(lines: Iterable[bytes], size: int = CHUNK) -> Iterable[Sequence[bytes]]:

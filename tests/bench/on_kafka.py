@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.catalog.load.plan_folder import load_plan
-from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import instant_of
 from services.local.kafka import Broker
 from services.runtime.clock import Clock
 from tests.bench.engines import OURS, Place, Program, RowsAnswer, Run, TalliesAnswer, Watched, crash, measure, programs
 from tests.bench.figures import Row, markdown, ratios
-from tests.bench.in_process import HotPath, chunks
+from tests.bench.in_process import HotPath, Packed, chunks
 from tests.bench.job import tallies_topic
 from tests.bench.replays import ONE_PROMISE, WHOLE_PLAN, District, Wrong
 from tests.bench.stream import Stream, load
@@ -170,14 +169,14 @@ def whole_and_one(given: District, broker: Broker, folder: Path, rounds: Rounds)
     ]
 
 
-def _reader(broker: Broker, group: str, right: Mapping[TallyKey, Tally]) -> Callable[[str], TalliesAnswer]:
+def _reader(broker: Broker, group: str, right: Packed) -> Callable[[str], TalliesAnswer]:
     return lambda output: TalliesAnswer(broker.bootstrap, tallies_topic(group), right)
 
 
-def _tallies(plan: Path, events: Path, now: int) -> Mapping[TallyKey, Tally]:
+def _tallies(plan: Path, events: Path, now: int) -> Packed:
     """By one partition in this process."""
     began = time.process_time()
-    path = HotPath(load_plan(plan), now)
+    path = HotPath(load_plan(plan), now - 1)  # a worker judges as of the last instant before its clock
     with events.open("rb") as lines:
         for chunk in chunks(line.rstrip() for line in lines):
             path.take(chunk)

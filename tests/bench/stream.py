@@ -10,6 +10,7 @@ import orjson
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 from kafka.admin import KafkaAdminClient
 
+from services.domain.intake.facts import case_key
 from services.messaging.topics import partition_of
 from tests.bench import generate, truth
 from tests.bench.job import PARTITIONS, Rows
@@ -85,4 +86,5 @@ async def _load(stream: Stream, bootstrap: str) -> None:
 def key_of(line: bytes) -> bytes:
     """The key of an event's case: its owner, or else its source, and its subject."""
     event = orjson.loads(line)
-    return f"{event.get('caseowner') or event['source']}\x1f{event['subject']}".encode()
+    # a heartbeat has no subject
+    return case_key(event.get("caseowner") or event["source"], event.get("subject", "")).encode()
