@@ -2,8 +2,8 @@
 
 For each number of open cases: what a start over their rows takes, how much memory the partition keeps of them, what an
 event costs beside them, a sweep where nothing is due, and a sweep of 500 due cases. For each number of events: what a
-row takes in RocksDB and how much is written to the changelog, how many tallies there are and how large their records are,
-and what an event costs at the end of it. Rows are in RocksDB, as a worker has them.
+row takes in RocksDB and how much is written to the changelog, how many tallies there are and how large their records
+are, and what an event costs at the end of it. Rows are in RocksDB, as a worker has them.
 """
 
 import argparse
