@@ -7,7 +7,6 @@ from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Frame, Order, Panel, Place, query_table, tall, words
 from dashboards.queries import INFO, PROMISE, described
 from dashboards.signals import unit_names
-from dashboards.states import window_names
 from dashboards.tables import Links, unit_link
 from services.catalog.words.wording import SEVERITY_NAMES
 from services.domain.plan.plan import Title
@@ -105,7 +104,7 @@ def _of_promises(page: Page) -> Panel:
             links=((page.say("看该承诺", "To the promise"), promise),),
         ),
         *(Column(label, label=label, unseen=True) for label in ("kpi", "whose")),
-        Column("window", label="window", mapping=window_names(page), unseen=True),
+        Column("window", label="window", unseen=True),
     ]
     about = page.say(
         "各单位关于承诺的告警。口径：自情形出现的实际时间；范围为“全区”的由牵头单位处理。",

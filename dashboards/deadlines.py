@@ -18,7 +18,7 @@ from dashboards.panels import (
     stat,
 )
 from dashboards.queries import PROMISE, described, measured, named, official, read
-from dashboards.states import COLOURS, window_names
+from dashboards.states import COLOURS
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
@@ -62,7 +62,7 @@ def _dated(page: Page) -> Panel:
         Column(page.say("目标", "Target"), label=objective, shown="text"),
         Column(page.say("期限", "Due"), f"{due} * 1000", shown="moment"),
         Column("kpi", label="kpi", unseen=True),
-        Column("window", label="window", unseen=True, mapping=window_names(page)),
+        Column("window", label="window", unseen=True),
     ]
     about = page.say(
         "按近30天进度预计不能按期完成的为“有风险”，能按期完成的为推进中。口径：剩余天数为期限当日24:00减去计划时钟，向下取整。",

@@ -53,12 +53,13 @@ def _count(look: Look, onward: tables.Links) -> Figure:
 def _worst(page: Page) -> Panel:
     about = page.say(
         "离目标最远的十项承诺：先未达标，后有风险，各以最远的在前。口径：占比按低于目标的百分点计，其他按超出限值的比例计；“还可未达标”是目标还允许的"
-        "未达标件数，负数为已超出的件数，均值等没有此数。"
+        "未达标件数，负数为已超出的件数，均值等没有此数；“本月未达标”是本月未达标件数÷目标允许的件数，目标不允许而已有的为“已超出”。"
         f"{page.red_card}为该承诺在各单位未解除的牌数。",
         "The ten promises that are farthest from their target: the missed first, then those at risk. Computed: "
         "shares by the points that "
         "are missing, others by how much of the limit they are above it; “misses left”: how many more the target "
-        "allows, negative: so many are too many; a mean has none. "
+        "allows, negative: so many are too many; a mean has none; “pace”: misses of the month per "
+        "what is allowed; “exceeded”, too: none is, and there are some. "
         f"{page.red_card}: active ones of the promise, in all units.",
     )
     empty = page.say("没有未达到目标的承诺。", "every target is reached.")

@@ -34,6 +34,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.page import Page
 from dashboards.states import GREEN, RED, mapping
+from services.catalog.words.misses import EXCEEDED, NO_MISSES
 
 Panel = Builder[BuiltPanel]
 
@@ -394,6 +395,16 @@ def yes_or_no(page: Page, yes: tuple[str, str], no: tuple[str, str]) -> ValueMap
         {
             "0": ValueMappingResult(text=f"✓ {page.say(*no)}", color=GREEN, index=0),
             "1": ValueMappingResult(text=f"✗ {page.say(*yes)}", color=RED, index=1),
+        }
+    )
+
+
+def pace_words(page: Page) -> ValueMap:
+    """A pace that is no figure in words: 0, and +Inf, which a browser calls Infinity."""
+    return ValueMap(
+        {
+            "0": ValueMappingResult(text=page.name(NO_MISSES), index=0),
+            "Infinity": ValueMappingResult(text=page.name(EXCEEDED), index=1),
         }
     )
 

@@ -2,6 +2,8 @@
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
+from dashboards import tables
+from dashboards.codes import CODE, coded
 from dashboards.frame import assemble
 from dashboards.machinery import (
     ALERTING_BROKEN,
@@ -12,7 +14,7 @@ from dashboards.machinery import (
     UP,
     live_only,
 )
-from dashboards.page import Json, Name, Page
+from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import (
     Asked,
     Column,
@@ -29,7 +31,7 @@ from dashboards.panels import (
     yes_or_no,
 )
 from dashboards.signals import unit_names
-from dashboards.tables import Links
+from services.domain.judging.quarantine import QUARANTINED
 from services.metric_names import metrics
 from services.metric_names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
 
@@ -62,7 +64,12 @@ def _health(page: Page) -> Panel:
 def _now(page: Page) -> list[Panel]:
     stuck = Together(
         (
-            Figure(page.say("隔离办件", "quarantined"), f"sum({metrics.QUARANTINED.name})", dimmed=True),
+            Figure(
+                page.say("隔离办件", "quarantined"),
+                f"sum({metrics.QUARANTINED.name})",
+                dimmed=True,
+                links=tables.counted_link(page, QUARANTINED),
+            ),
             Figure(
                 page.say("异常退出的进程", "workers that die"),
                 f"(count({metrics.WORKER_FAILURES.name}) or 0 * max({UP} == 1))",
@@ -192,8 +199,13 @@ def _why_hidden(page: Page) -> ValueMap:
 def _quarantined(page: Page) -> Panel:
     count = page.say("办件数", "Cases")
     columns = [
-        Column(count, f"max by (unit) ({metrics.QUARANTINED.name})", links=_quarantine_link(page)),
+        Column(
+            count,
+            coded(f"max by (unit) ({metrics.QUARANTINED.name})", "unit"),
+            links=tables.counted_link(page, QUARANTINED, unit=cell(CODE)),
+        ),
         Column(page.say("单位", "Unit"), label="unit", mapping=unit_names(page)),
+        Column("code", label=CODE, unseen=True),
     ]
     frame = Frame(
         page.say("隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
@@ -208,10 +220,3 @@ def _quarantined(page: Page) -> Panel:
         empty=live_only(page),
     )
     return query_table(page, frame, "unit", columns, Order(count, most_first=True))
-
-
-def _quarantine_link(page: Page) -> Links:
-    """To the desk's list of the cases that cannot be judged."""
-    if not page.desk:
-        return ()
-    return ((page.say("看办件", "To the cases"), page.desk_link("/cases", state="unreadable")),)

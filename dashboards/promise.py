@@ -20,12 +20,16 @@ from dashboards.panels import (
     Sizes,
     Together,
     graph,
+    pace_words,
     query_table,
     stat,
     timeline,
 )
 from dashboards.queries import counted, measured, of_units, read, row
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, window_names
+from services.casebook.marks import Mark
+from services.casebook.numbers import SHORT
+from services.catalog.words.marks import MARKS
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
@@ -98,30 +102,37 @@ def _figures(page: Page) -> Panel:
 
 def _budget(page: Page) -> list[Panel]:
     """What to act on: how much the objective still allows, and the cards."""
-    missed = tables.verdicts_link(page, "$unit", "$kpi", "missed")
+    missed = tables.counted_link(page, Mark.MISSED, "$kpi", "$unit")
+    of_month = tables.counted_link(page, Mark.MISSED, "$kpi", "$unit", window=SHORT)
     counts = Together(
         (
             Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
             Figure(
                 page.say("超期未办结", "open overdue"),
                 row(metrics.OPEN_OVERDUE, _HERE, "kpi"),
-                links=tables.cards_link(page, "$unit", "$kpi", "red"),
+                links=tables.counted_link(page, Mark.OVERDUE, "$kpi", "$unit"),
             ),
             Figure(page.say("还可未达标（件）", "misses left"), _of_unit(metrics.MISSES_LEFT), links=missed),
         )
     )
-    pace = Figure(page.say("本月未达标进度", "pace of misses"), _of_unit(metrics.MISSES_PACE), "number", links=missed)
+    pace = Figure(
+        page.say("本月未达标进度", "pace of misses"),
+        _of_unit(metrics.MISSES_PACE),
+        "number",
+        mapping=pace_words(page),
+        links=of_month,
+    )
     cards = Together((_cards(page, "yellow"), _cards(page, "red")))
     about = page.say(
         "目标还允许几件未达标（按正式统计期）。口径：还可未达标为0时，再有一件即未达标；负数为已超出的件数；均值等没有此数。"
-        "本月未达标进度＝本月未达标件数÷目标允许的件数，大于1即快于允许。牌数为全区各单位未解除的牌。",
+        "本月未达标进度＝本月未达标件数÷目标允许的件数，大于1即快于允许；目标不允许未达标而本月已有的，为“已超出”。牌数为全区各单位未解除的牌。",
         "How many misses the target still allows, in the official window. Computed: 0: the next miss loses it; "
         "negative: "
         "so many are too many; a mean has none. Pace: misses of the month per what is allowed; above 1: faster than "
-        "allowed. Cards: active ones of the district.",
+        "allowed; “exceeded”, too: the target allows none, and there are some. Cards: active ones of the district.",
     )
     return [
-        stat(page, Frame(page.say("余量", "What is left"), Place(16, 7), about), [counts, pace], Sizes(14, 32)),
+        stat(page, Frame(page.say("余量", "What is left"), Place(16, 7), about), [counts, pace], Sizes(14, 30)),
         stat(page, Frame(page.say("牌（全区）", "Cards (district)"), Place(8, 7), about), [cards], Sizes(14, 48)),
     ]
 
@@ -174,28 +185,27 @@ def _text(page: Page) -> Panel:
 
 
 def _doubts(page: Page) -> list[Panel]:
-    def together(shown: Shown, *of: tuple[str, str, Metric]) -> Together:
-        return Together(tuple(Figure(page.say(zh, en), row(metric, _HERE, "kpi"), shown) for zh, en, metric in of))
+    def figure(mark: Mark, metric: Metric, shown: Shown = "count", name: str = "") -> Figure:
+        links = tables.counted_link(page, mark, "$kpi", "$unit", window="$window")
+        return Figure(name or page.name(MARKS[mark]), row(metric, _HERE, "kpi"), shown, links=links)
 
-    shares = together(
-        "percent",
-        ("暂停计时占比", "suspended", metrics.SUSPENDED_SHARE),
-        ("延期占比", "extended", metrics.EXTENDED_SHARE),
-        ("撤回占比", "withdrawn", metrics.WITHDRAWN_SHARE),
+    shares = Together(
+        (
+            figure(Mark.SUSPENDED, metrics.SUSPENDED_SHARE, "percent", page.say("暂停计时占比", "suspended")),
+            figure(Mark.EXTENDED, metrics.EXTENDED_SHARE, "percent", page.say("延期占比", "extended")),
+            figure(Mark.WITHDRAWN, metrics.WITHDRAWN_SHARE, "percent", page.say("撤回占比", "withdrawn")),
+        )
     )
-    counts = together(
-        "count",
-        ("无法评价", "unmeasured", metrics.UNMEASURED),
-        ("待报送", "awaiting report", metrics.AWAITING),
-        ("暂定", "provisional", metrics.PROVISIONAL),
-        ("要素未填报", "unclassified", metrics.UNCLASSIFIED),
+    counts = Together(
+        (
+            figure(Mark.UNMEASURED, metrics.UNMEASURED),
+            figure(Mark.AWAITING, metrics.AWAITING),
+            figure(Mark.PROVISIONAL, metrics.PROVISIONAL),
+            figure(Mark.UNCLASSIFIED, metrics.UNCLASSIFIED),
+        )
     )
-    justified = Figure(page.say("理由成立", "justified"), row(metrics.JUSTIFIED, _HERE, "kpi"))
-    late = Figure(
-        page.say("逾期补录待确认", "late entries"),
-        row(metrics.LATE_ENTRY, _HERE, "kpi"),
-        links=tables.verdicts_link(page, "$unit", "$kpi", "met_by_late_entry"),
-    )
+    justified = figure(Mark.JUSTIFIED, metrics.JUSTIFIED)
+    late = figure(Mark.LATE_ENTRY, metrics.LATE_ENTRY)
     verdicts = f'max by (kpi, unit, verdict) ({metrics.VERDICTS.name}{{{_KPI},verdict="%s"}})'
     ever = (
         Figure(
@@ -209,7 +219,12 @@ def _doubts(page: Page) -> list[Panel]:
             links=tables.verdicts_link(page, "", "$kpi", "reversed"),
         ),
     )
-    times = together("number", ("中位数", "median", metrics.P50), ("95%分位数", "P95", metrics.P95))
+    times = Together(
+        (
+            Figure(page.say("中位数", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
+            Figure(page.say("95%分位数", "P95"), row(metrics.P95, _HERE, "kpi"), "number"),
+        )
+    )
     about = page.say(
         "该数值是否可信：多少办件曾暂停计时、延期、撤回、逾期补录，或者未报送数据。口径：所选统计期内的办件数或占到期办件之比；"
         "累计未达标、更正判定为全区自始至今。",
@@ -253,6 +268,7 @@ def _league(page: Page) -> Panel:
     ranked = f"({ranked} * on (kpi) group_left ({MEASURED}) {measured(page, f',{_KPI}')})"
     red = f'sum by (unit) (max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_KPI},level="red"}}))'
     cases = tables.cards_link(page, cell("unit"), "$kpi", "red")
+    overdue = tables.counted_link(page, Mark.OVERDUE, "$kpi", cell("unit"))
     state = page.say("状态", "State")
     columns = [
         Column(state, of_units(ranked, title), shown="state", links=tables.unit_link(page)),
@@ -261,7 +277,7 @@ def _league(page: Page) -> Panel:
         Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
         Column(page.say("样本量 n", "n"), row(metrics.N, chosen, "unit")),
         Column(
-            page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases, width=110
+            page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=overdue, width=110
         ),
         Column(page.red_card, red, zero=True, links=cases),
         Column("unit", label="unit", unseen=True),

@@ -18,8 +18,11 @@ from dashboards.panels import (
     words,
 )
 from dashboards.queries import PROMISE, counted, described, how_many, named
-from dashboards.signals import BY_SOURCE, signal_names
-from dashboards.states import RED_CARD, YELLOW_CARD, looks, window_names
+from dashboards.states import RED_CARD, YELLOW_CARD, looks
+from services.casebook.marks import BY_SOURCE, SIGNALS
+from services.catalog.words.marks import SIGNALS as SIGNAL_NAMES
+from services.domain.judging.data_quality import PREFIX
+from services.domain.judging.quarantine import QUARANTINED
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
@@ -113,9 +116,11 @@ def _cases(page: Page) -> Panel:
         page.say(
             "尚未设置督办台的地址（KPIWATCH_DESK_URL）。在此之前请运行：\n\n"
             "- `kpiwatch cases list --unit $unit --level red`：有牌的办件；加`--promise 编号`：只列一项承诺的\n"
+            "- `kpiwatch cases counted overdue --promise 编号 --unit $unit`：超期未办结等各数所计的办件\n"
             "- `kpiwatch status --unit $unit`：全部承诺；`kpiwatch cases show 办件号`：一件的判定依据",
             "The address of the desk is not set yet (KPIWATCH_DESK_URL). Until then run:\n\n"
             "- `kpiwatch cases list --unit $unit --level red`: cases with a card; `--promise KPI`: of one promise\n"
+            "- `kpiwatch cases counted overdue --promise KPI --unit $unit`: the cases behind a number\n"
             "- `kpiwatch status --unit $unit`: all its promises; `kpiwatch cases show CASE`: why it is judged so",
         ),
     )
@@ -143,7 +148,7 @@ def _cards(page: Page) -> Panel:
         of_verdicts(page.say("补录待确认", "Late entries"), "met_by_late_entry"),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=tables.promise_link(page)),
         Column("kpi", label="kpi", unseen=True),
-        Column("window", label="window", unseen=True, mapping=window_names(page)),
+        Column("window", label="window", unseen=True),
     ]
     about = page.say(
         "点数字看办件。口径：未解除的牌数；自始至今的未达标判定和待确认的逾期补录。",
@@ -155,14 +160,21 @@ def _cards(page: Page) -> Panel:
 
 
 def _signals(page: Page) -> list[Panel]:
+    # those by source are on the dashboard of sources
+    signals = [signal for signal in SIGNALS if signal not in BY_SOURCE]
     figures = tuple(
-        Figure(name, f"({counted(_signalled(signal))})", dimmed=True)
-        for signal, name in signal_names(page).items()
-        if signal not in BY_SOURCE  # those are on the dashboard of sources
+        Figure(
+            page.name(SIGNAL_NAMES[signal]),
+            f"({counted(_signalled(signal))})",
+            dimmed=True,
+            links=tables.counted_link(page, signal, unit="$unit"),
+        )
+        for signal in signals
     )
     about = page.say(
-        "使数据存疑的办件。口径：近30天内有该情形的办件数。",
-        "Cases that make one doubt the numbers. Computed: how many of the last 30 days.",
+        "使数据存疑的办件，点数字看办件。口径：近30天内有该情形的办件数；停留办件按环节计，一件可计多次。",
+        "Cases that make one doubt the numbers; a number leads to its cases. Computed: how many of the last 30 days; "
+        "passages through nodes one by one.",
     )
     title, half = page.say("数据信号", "Signals"), len(figures) // 2
     return [
@@ -172,7 +184,9 @@ def _signals(page: Page) -> list[Panel]:
 
 
 def _signalled(signal: str) -> str:
-    return f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal}"}}'
+    if signal == QUARANTINED:  # by promise each case would count once for each
+        return f"{metrics.QUARANTINED.name}{{{_HERE}}}"
+    return f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal.removeprefix(PREFIX)}"}}'
 
 
 def _history(page: Page) -> Panel:

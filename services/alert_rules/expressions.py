@@ -54,6 +54,16 @@ def promise_name(language: str) -> str:
     return f'{{{{ with query (printf "{asked}" $labels.kpi) }}}}{found}{{{{ end }}}}'
 
 
+def percentage(above: float) -> str:
+    """A template of Prometheus: the alert's value, a share that is above a limit, in per cent with two decimals. It
+    never reads as the limit (decision 0287), nor as all if it is not; templates cannot calculate, PromQL can."""
+    limit = f"{above * 100 + 0.01:.10g}"
+    rounded = f"clamp_min(round(10000 * vector(%.15g)) / 100, {limit})"
+    asked = f"clamp_max({rounded}, 99.99 + 0.01 * (%.15g >= bool 1))"
+    found = '{{ . | first | value | printf "%.10g" }}'
+    return f'{{{{ with query (printf "{asked}" $value $value) }}}}{found}{{{{ end }}}}'
+
+
 def one_of_words(label: str, words: Mapping[str, str]) -> str:
     """A template of Prometheus: what a value of a label is called; the value itself, where it has no name."""
     (first, said), *others = words.items()

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import Alert, Waits, plan_time, to_operations
 from services.alert_rules.durations import DAY, HOUR, MINUTE
-from services.alert_rules.expressions import begins_in_working_hours, by_source, in_district, promise_name, source_name
+from services.alert_rules.expressions import (
+    begins_in_working_hours,
+    by_source,
+    in_district,
+    percentage,
+    promise_name,
+    source_name,
+)
 from services.domain.plan.plan import Title
 from services.domain.results.published import State
 from services.metric_names import metrics
@@ -56,8 +63,8 @@ def figure_alerts() -> Iterator[Alert]:
         begins_in_working_hours(f"({often})", "BackdatedEntry", "source"),
         to_operations("review"),
         Title(
-            zh=f"{source_name('zh')}近30天办结的办件中，{{{{ $value | humanizePercentage }}}}疑似先办后录",
-            en=f"{source_name('en')} entered {{{{ $value | humanizePercentage }}}} of the cases completed in 30 days"
+            zh=f"{source_name('zh')}近30天办结的办件中，{percentage(MAXIMUM_BACKDATED_SHARE)}%疑似先办后录",
+            en=f"{source_name('en')} entered {percentage(MAXIMUM_BACKDATED_SHARE)} % of the cases completed in 30 days"
             " within minutes, long after the fact",
         ),
         plan_time(HOUR, DAY),

@@ -15,13 +15,20 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.words.misses import left_in_short
+from services.catalog.words.misses import left_in_short, pace_in_short
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import SIGNS, STATE_NAMES, measure_title, state_name
 from services.cli.status_reading import DistrictStatus, troubles
 from services.domain.judging.data_quality import FORECASTS
 from services.domain.plan.plan import Plan, Promise, Title
-from services.domain.results.budget import Versions, distance_of, is_official, misses_left_of
+from services.domain.results.budget import (
+    Versions,
+    distance_of,
+    is_official,
+    misses_left_of,
+    pace_of,
+    shows_the_month,
+)
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, Level, State, ValueRow
 from services.domain.results.windows import ALL
@@ -88,6 +95,8 @@ class Line(NamedTuple):
     promise: Promise
     row: ValueRow
     red_cards: int
+    pace: float | None = None
+    """Of its misses in the month (`budget.pace_of`)."""
 
     @property
     def state(self) -> State:
@@ -157,11 +166,16 @@ class StatusView:
             for card in published.cards
             if card.level == Level.RED and not card.cleared_at and self._is_asked(card.unit)
         )
-        found = []
+        found, paces = [], dict[str, float | None]()
         for row in published.rows:
             promise = self._versions.at(row)
-            if promise is not None and row.unit == self._wish.unit and is_official(row, promise):
+            if promise is None or row.unit != self._wish.unit:
+                continue
+            if is_official(row, promise):
                 found.append(Line(promise, row, red[promise.id]))
+            elif shows_the_month(row, promise):
+                paces[promise.id] = pace_of(row, promise)
+        found = [line._replace(pace=paces.get(line.promise.id)) for line in found]
         return sorted(found, key=lambda one: worst_first(one.promise, one.state, distance_of(one.row, one.promise)))
 
     def _chosen(self, lines: list[Line]) -> list[Line]:
@@ -256,6 +270,7 @@ class StatusView:
             column("目标", "target", 8, (self._target(line.promise) for line in listed)),
             column("件数", "n", 5, (line.row.n for line in listed)),
             column("余量", "misses left", 7, map(self._left, listed)),
+            column("本月未达标", "misses of the month", 1, map(self._pace, listed)),
             column("红牌", "red", 6, (_red(line.red_cards) for line in listed)),
             column("超期未办结", "open late", 3, (_blank_zero(line.row.open_overdue) for line in listed)),
             column("预测", "forecast", 2, (forecast(published, line) for line in listed)),
@@ -287,6 +302,9 @@ class StatusView:
             return Text()
         style = "bold red" if left < 0 and not line.promise.is_never_red else ""
         return Text(self._say(left_in_short(line.promise, left)), style)
+
+    def _pace(self, line: Line) -> str:
+        return "" if line.pace is None else self._say(pace_in_short(line.pace))
 
     # ---- cards ---------------------------------------------------------------------------------------
     def _cards(self, cards: Sequence[Card], most: int | None, width: int) -> list[RenderableType]:

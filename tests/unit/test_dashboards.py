@@ -270,7 +270,7 @@ def test_every_link_leads_to_a_dashboard_that_exists_with_variables_that_it_has(
         assert target in EVERY, url
         assert set(re.findall(r"var-(\w+)=", query)) <= variables[target], url
         for place in re.findall(r'__data\.fields\["(\w+)"\]', url):
-            assert place in {"kpi", "unit", "window", "measure", "whose"}
+            assert place in {"kpi", "unit", "window", "measure", "whose", "code", "unit_code"}
 
 
 @each_dashboard

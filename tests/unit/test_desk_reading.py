@@ -15,6 +15,7 @@ from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
 from services.casebook.casebook import ALL, Casebook, ListedCase
 from services.casebook.database import open_engine
+from services.casebook.marked_cases import MarkFilter
 from services.desk.access import Role, Viewer
 from services.desk.asking import Desk
 from services.desk.pages.district import CHANGES
@@ -147,6 +148,10 @@ def test_a_unit_that_passed_a_case_on_sees_it_as_of_its_last_day_there(tmp_path:
     happened = [each.fact.time for each in before.explanation.history]
     assert max(happened) < read("2021-09-24T00:00:00+08:00") <= max(e.fact.time for e in accepted.explanation.history)
     assert reading.case(OTHER, PASSED_KEY) is None
+    held = MarkFilter("~holding_days")
+    assert [each.marked.unit for each in reading.cases_counted(WATER_VIEWER, held).marks] == [FIRST]
+    assert not reading.cases_counted(Viewer("unit", Role.UNIT, FIRST), held).marks  # it sees no more of the case
+    assert not reading.cases_counted(OTHER, held).marks
 
 
 @pytest.mark.slow

@@ -128,6 +128,7 @@ def promise(ask: Ask, kpi: str, query: Annotated[BehindQuery, Query()]) -> Respo
         lines=[line for line in lines if (line.unit, line.item) != ("ALL", "-")],
         behind=reading.behind(viewer, kpi, query.after, query.wish),
         query=query,
+        pace=reading.pace(viewer, kpi),
         own=reading.open_cards(viewer, CardWish(promise=kpi)),
         led=reading.led_cards(viewer, CardWish(promise=kpi)),
     )

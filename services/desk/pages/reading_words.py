@@ -44,6 +44,7 @@ VALUE: Final = _t("当前值", "Value")
 TARGET: Final = _t("目标", "Target")
 CASES_COUNTED: Final = _t("件数", "Cases")
 MISSES_LEFT: Final = _t("余量", "Misses left")
+PACE: Final = _t("本月未达标进度", "Misses of the month")
 TREND: Final = _t("近90日趋势", "Trend, 90 days")
 LATE_OPEN: Final = _t("超期未办结", "Overdue, open")
 UNCONFIRMED: Final = _t("逾期补录待确认", "Late entries to confirm")
@@ -79,6 +80,22 @@ BEHIND_HINT: Final = _t(
     "Misses, late entries, and what was a miss and is none any more, the latest first",
 )
 NO_BEHIND: Final = _t("没有超期或逾期补录的办件", "No case was missed, or met by late entry")
+COUNTED_CASES: Final = _t("数字背后的办件", "Cases behind a number")
+COUNTED_HINT: Final = _t(
+    "所列即看板上该数所计的办件；按环节计的，一件可列多次。",
+    "Exactly what the number on the dashboard counts; where nodes are counted, a case may stand here several times.",
+)
+COUNTED_OTHERS: Final = _t(
+    "该承诺不按办件计，而按应报送的期数、填报的数值或目录条目计：未报送的没有记录，下列不是全部。",
+    "This promise counts no cases but reports that are owed, figures, or entries of a catalogue: what was never "
+    "reported has no record, so that the list is not all of it.",
+)
+COUNTED_ON: Final = _t("计入日期", "Counts on")
+COUNTED_AS: Final = _t("情形", "What is counted")
+FILTERS_COUNTED: Final = _t("选择情形", "Choose what is listed")
+AT_PRESENT: Final = _t("当前", "now")
+SIGNAL: Final = _t("数据信号：", "Signal: ")
+WHICH_PROMISE: Final = _t("请选择方案中的一项承诺", "Choose a promise of the plan")
 BY_UNIT: Final = _t("各单位", "By unit")
 MEANING: Final = _t("含义", "What it means")
 CLAUSE: Final = _t("方案条款", "Clause of the plan")

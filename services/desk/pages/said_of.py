@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from markupsafe import Markup
 
 from services.catalog.words.card_reasons import CARD_REASONS
-from services.catalog.words.misses import left_in_short, left_in_words
+from services.catalog.words.misses import left_in_short, left_in_words, pace_in_short
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.source_names import source_title
@@ -21,7 +21,7 @@ from services.desk.pages import reading_words
 from services.desk.pages.sparkline import sparkline
 from services.desk.reading.case_seen import token_of
 from services.desk.reading.figures import PromiseLine
-from services.domain.plan.plan import Plan, Promise, Title
+from services.domain.plan.plan import Plan, Promise, Title, Window
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Level, State
 from services.domain.results.windows import ALL
@@ -120,9 +120,17 @@ class SaidOf:
         left = line.misses_left
         return "" if left is None else self.say(left_in_words(line.promise, left))
 
+    def pace(self, pace: float) -> str:
+        """How fast misses come this month."""
+        return self.say(pace_in_short(pace))
+
     def window(self, promise: Promise) -> str:
         """Its official window."""
         return self.say(self._windows[promise.official_window])
+
+    def named_window(self, window: Window) -> str:
+        """A window by its name."""
+        return self.say(self._windows[window])
 
     def trend(self, line: PromiseLine) -> Markup:
         """Its trend; empty where there are too few days."""
@@ -146,6 +154,11 @@ class SaidOf:
     def item(self, line: PromiseLine) -> str:
         """The item of its row; empty of the whole."""
         return "" if line.item == WHOLE else self._item(line.promise, line.item)
+
+    def item_of(self, kpi: str, item: str) -> str:
+        """A service item or a node of a promise; of no promise a service item."""
+        promise = self._promises.get(kpi)
+        return self.service_item(item) if promise is None else self._item(promise, item)
 
     def _item(self, promise: Promise, item: str) -> str:
         names = names_for(promise, self._plan)
@@ -221,6 +234,10 @@ class SaidOf:
     def day(self, day: date) -> str:
         """A day."""
         return self.say(day_title(day))
+
+    def day_of(self, ordinal: int) -> str:
+        """The same of its ordinal."""
+        return self.day(date.fromordinal(ordinal))
 
     def left(self, due: Instant | None) -> str:
         """How much time is left, or by how much it is over: calendar time, in days and hours."""

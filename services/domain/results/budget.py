@@ -113,6 +113,14 @@ def may_count_misses(promise: Promise) -> bool:
     return is_bound and promise.about in _COUNTED and promise.target_date is None
 
 
+def allows_none(promise: Promise) -> bool:
+    """Whether the objective of a promise that may count misses allows no miss at all."""
+    target = promise.target
+    assert target is not None
+    short = Fraction(target.amount) if target.relation == "<=" else 1 - Fraction(target.amount)
+    return short + Fraction(promise.tolerance) <= 0
+
+
 def _is_of_counts(row: ValueRow) -> bool:
     """Whether a row is a share of counts: each that is not empty has an interval (rule 8)."""
     return row.numerator.isdecimal() and row.denominator.isdecimal() and bool(row.lower)
