@@ -82,12 +82,12 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
     is taken back all the same."""
     number = record.number
     is_assignment = record.request.body.get("about") == About.ASSIGNMENT
-    if record.request.kind is not Kind.DECIDED or not (is_assignment or _has_event(record)):
+    earlier = _decision_of(record)
+    if earlier is None or not (is_assignment or _has_event(record)):
         raise ActRefused(
             f"第{number}号记录不是可以撤销的决定",
             f"record {number} is no decision that has an event: nothing can be withdrawn",
         )
-    earlier = Decision.read(record)
     if earlier.about is About.WITHDRAWAL:
         raise ActRefused(
             f"第{number}号记录本身是撤销：请重新作出决定", f"record {number} is a withdrawal: decide again instead"
@@ -97,18 +97,37 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
 
 
 def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str) -> Decision:
-    """Let the event of a decision be sent again. ActRefused unless the gateway has refused it.
+    """Let the event of a decision be sent again, or that of a request of a unit: that it gave a reason, or takes that
+    back. ActRefused unless the gateway has refused it.
 
     `outcome`: the latest."""
     number = record.number
     is_refused = outcome is not None and outcome.request.kind is Kind.NOT_IN_FORCE
-    if not is_refused or sent_again_by(record) is not None or not _has_event(record):
+    earlier = _sent_by(record)
+    if not is_refused or earlier is None or sent_again_by(record) is not None or not _has_event(record):
         raise ActRefused(
             f"第{number}号记录不是未生效的决定：没有可以重新送达的",
             f"record {number} is no decision that the gateway has refused: nothing is sent again",
         )
-    earlier = Decision.read(record)
     return Decision(earlier.matter, earlier.about, earlier.decision, by, again=number)
+
+
+def _decision_of(record: LedgerRecord) -> Decision | None:
+    """None: it is no decision, or none that can be read."""
+    try:
+        return Decision.read(record) if record.request.kind is Kind.DECIDED else None
+    except Unreadable:
+        return None
+
+
+def _sent_by(record: LedgerRecord) -> Decision | None:
+    """The decision of a record, or a request of a unit as one; None: it is neither."""
+    if record.request.kind is not Kind.ASKED:
+        return _decision_of(record)
+    try:
+        return Decision(Matter.read(record.request.body), About(str(record.request.body.get("about"))), "requested", "")
+    except (Unreadable, ValueError):
+        return None
 
 
 class Assignment(NamedTuple):

@@ -19,10 +19,11 @@ from faust.types import TP
 
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
-from services.domain.intake.admission import Admission, Admitted
+from services.domain.intake.admission import Admitted
+from services.domain.intake.quick_admission import QuickAdmission
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
-from services.messaging.codec import CODEC
+from services.messaging.codec import CODEC, read_envelope
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from streams.application import worker_app
@@ -45,7 +46,7 @@ PROFILE = "BENCH_PROFILE"
 """Names a file: a profile of the event loop goes there when the worker ends."""
 
 
-class FileRule(Admission):
+class FileRule(QuickAdmission):
     """Events of a file in a topic: the time of the record is not that of their arrival."""
 
     def admit(
@@ -57,7 +58,7 @@ class FileRule(Admission):
         key: bytes | None = None,
         headers: Iterable[tuple[str, bytes | None]] | None = None,
     ) -> Admitted:
-        return Admission.admit(self, raw, now=now, key=key, headers=headers)
+        return super().admit(raw, now=now, key=key, headers=headers)
 
 
 class WatchedCases(Cases):
@@ -82,8 +83,13 @@ def build(protocol: Protocol) -> faust.App:
     cases = WatchedCases(
         delivery,
         Judge(plan, calendar_of(plan)),
+<<<<<<< HEAD
         FileRule(plan, CODEC, trust_receivedat=True),
         clock,
+=======
+        FileRule(plan, CODEC, read_envelope),
+        Clock.real(),
+>>>>>>> main
         topics_of(protocol),
     )
     delivery.on_assigned(cases.on_assigned)

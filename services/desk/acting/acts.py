@@ -278,7 +278,7 @@ def _record(situation: Situation, number: str) -> LedgerRecord:
 
 
 def _open_requests(situation: Situation) -> list[LedgerRecord]:
-    return sorted(open_requests(situation.known.records).values(), key=lambda each: each.number)
+    return open_requests(situation.known.records).every
 
 
 def _no_request_to_withdraw(situation: Situation) -> Title | None:
