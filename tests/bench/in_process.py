@@ -5,14 +5,13 @@ from itertools import islice
 from typing import Any
 
 from services.catalog.load.calendars import calendar_of
-from services.domain.intake.admission import Admission
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
 from services.domain.results.case_partition import CasePartition
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.messaging.codec import CODEC
+from services.messaging.codec import admission
 from services.messaging.records.rows import dump_row, load_row
 
 CHUNK = 1_000
@@ -33,7 +32,7 @@ class HotPath:
 
     def __init__(self, plan: Plan, now: Instant, rows: MutableMapping[bytes, bytes] | None = None) -> None:
         judge = Judge(plan, calendar_of(plan))
-        self._admission = Admission(plan, CODEC, trust_receivedat=True)
+        self._admission = admission(plan, trust_receivedat=True)
         self._now = now
         self.rows = {} if rows is None else rows
         self.partition = CasePartition(judge, self.rows, loads=load_row, dumps=dump_row)

@@ -83,13 +83,8 @@ def build(protocol: Protocol) -> faust.App:
     cases = WatchedCases(
         delivery,
         Judge(plan, calendar_of(plan)),
-<<<<<<< HEAD
-        FileRule(plan, CODEC, trust_receivedat=True),
+        FileRule(plan, CODEC, read_envelope, trust_receivedat=True),
         clock,
-=======
-        FileRule(plan, CODEC, read_envelope),
-        Clock.real(),
->>>>>>> main
         topics_of(protocol),
     )
     delivery.on_assigned(cases.on_assigned)
