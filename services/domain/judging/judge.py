@@ -14,7 +14,7 @@ from services.domain.history.corrections import corrected
 from services.domain.history.decisions import as_recorded
 from services.domain.history.fact_set import is_case
 from services.domain.history.fold import Fold
-from services.domain.history.known_at import known_at, known_of, next_known, steps
+from services.domain.history.known_at import Step, known_at, known_of, next_known, steps
 from services.domain.history.registers import entry_of, fulfilments_of, reports_of
 from services.domain.intake.facts import CASE_TYPES, Fact, FactType
 from services.domain.judging.all_kinds import judge_of
@@ -26,6 +26,7 @@ from services.domain.judging.late_entry import Identity, Missed, apply_late_entr
 from services.domain.judging.late_reports import first_known_signals, late_report_signals
 from services.domain.judging.promise_index import PromiseIndex
 from services.domain.judging.quarantine import Quarantine
+from services.domain.judging.reads import last_arrival, only_adds
 from services.domain.judging.reasons import Reasons
 from services.domain.judging.slips import Slips
 from services.domain.judging.unclassified import Unclassified
@@ -272,10 +273,9 @@ class Judge:
     ) -> Doubts | None:
         """The promises that a plain case may have missed; None where any may have been missed at any arrival."""
         case = cases[-1]
-        is_plain = len(cases) == 1 and case.only_simple_facts and not self._index.leaves_out(cases)
-        if not is_plain or not self._unclassified.is_classified(case):
+        if len(cases) > 1 or not case.only_simple_facts or not self._is_always_classified(cases, facts):
             return None
-        return None if self._unclassified.classified_later(cases, facts) else doubts_of(found, case, now)
+        return doubts_of(found, case, now)
 
     def before(
         self, facts: Sequence[Fact], cases: Sequence[Case], doubts: Doubts | None = None
@@ -284,38 +284,53 @@ class Judge:
         just before something arrived. `cases`: by all of the facts; what is confirmed in them was never in doubt.
         `doubts`: which steps and promises can have a miss, where not every one can."""
         if doubts is not None:
-            return self._before_in_doubt(facts, doubts)
-        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
+            return self._before_in_doubt(facts, cases[-1], doubts)
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
-        for step in steps(self.as_it_counts(facts), breaks=self.version_changes):
+        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
+        counted = self.as_it_counts(facts)
+        read = self._read(counted, cases)
+        for step in steps(read, breaks=self.version_changes):
             cycles = self.cases(step.known())
             known: list[Judgement] = []
             for case in cycles:
                 case.confirmed = confirmed.get(case.cycle, case.confirmed)
-                self._by_promises(case, step.until, known)
-            for judgement in known:
-                note_miss(missed, judgement, step)
-                if judgement.outcome is Outcome.AWAITING:
-                    awaited[judgement.kpi, judgement.cycle] = step.until
+                if read is not counted:
+                    case.arrived = last_arrival(counted, step.until)
+                for kind in self._index.in_question(case.service_item, None).kinds:
+                    kind.judge(case, step.until, known)
+            _note(known, step, missed, awaited)
             for judgement in self._unclassified.missed(cycles, step.until):
                 note_unclassified(missed, judgement, step)
         return missed, awaited
 
-    def _before_in_doubt(self, facts: Sequence[Fact], doubts: Doubts) -> tuple[Missed, dict[Identity, Instant]]:
+    def _read(self, facts: Sequence[Fact], cases: Sequence[Case]) -> Sequence[Fact]:
+        """The facts that a promise which can be missed may read; all of them where that is not sure."""
+        case = cases[-1]
+        if not only_adds(facts) or not self._is_always_classified(cases, facts):
+            return facts
+        return self._index.in_question(case.service_item, None).read(facts, timed_nodes=case.timed_nodes)
+
+    def _is_always_classified(self, cases: Sequence[Case], facts: Sequence[Fact]) -> bool:
+        """Whether it was known from the first arrival on of each promise whether it is about the case."""
+        is_classified = self._unclassified.is_classified(cases[-1]) and not self._index.leaves_out(cases)
+        return is_classified and not self._unclassified.classified_later(cases, facts)
+
+    def _before_in_doubt(
+        self, facts: Sequence[Fact], case: Case, doubts: Doubts
+    ) -> tuple[Missed, dict[Identity, Instant]]:
         """The same, of a case that had one cycle and all its fields at each arrival, and without decisions."""
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
-        kinds = [kind for kpi in doubts.kpis for kind in self._index.by_key.get(kpi, ())]
-        for step in steps(facts, breaks=self.version_changes, since=doubts.since):
+        in_doubt = self._index.in_question(case.service_item, doubts.kpis)
+        read = in_doubt.read(facts, timed_nodes=case.timed_nodes)
+        for step in steps(read, breaks=self.version_changes, since=doubts.since):
             known: list[Judgement] = []
-            for case in self.cases(step.known()):
-                for kind in kinds:
-                    kind.judge(case, step.until, known)
-            for judgement in known:
-                note_miss(missed, judgement, step)
-                if judgement.outcome is Outcome.AWAITING:
-                    awaited[judgement.kpi, judgement.cycle] = step.until
+            for each in self.cases(step.known()):
+                each.arrived = last_arrival(facts, step.until)
+                for kind in in_doubt.kinds:
+                    kind.judge(each, step.until, known)
+            _note(known, step, missed, awaited)
         return missed, awaited
 
     def undecided(
@@ -339,12 +354,12 @@ class Judge:
         cases = self.cases(facts) if facts else []
         found: list[Judgement] = []
         for case in cases[cycle - 1 : cycle]:
-            self._by_promises(case, at, found)
-            for judgement in found:
-                if judgement.kpi == kpi:
-                    promise = self.kinds[kpi].promise
-                    assert isinstance(promise, CasePromise)
-                    return Standing.of(promise, case, judgement)
+            for kind in self._index.in_question(case.service_item, (kpi,)).kinds:
+                kind.judge(case, at, found)
+            for judgement in found[:1]:
+                promise = self.kinds[kpi].promise
+                assert isinstance(promise, CasePromise)
+                return Standing.of(promise, case, judgement)
         return None
 
     def as_it_counts(self, facts: Sequence[Fact]) -> Sequence[Fact]:
@@ -355,6 +370,14 @@ class Judge:
     def _late_day(self, kpi: str, until: Instant) -> int:
         """The tally's day of a case that left a promise's population after it was missed."""
         return self._index.day_of(kpi, self.law.zone.day(until))
+
+
+def _note(known: Sequence[Judgement], step: Step, missed: Missed, awaited: dict[Identity, Instant]) -> None:
+    """Note what was missed, and what was awaited, in a step."""
+    for judgement in known:
+        note_miss(missed, judgement, step)
+        if judgement.outcome is Outcome.AWAITING:
+            awaited[judgement.kpi, judgement.cycle] = step.until
 
 
 class _Screening(NamedTuple):
