@@ -53,7 +53,8 @@ class Opinion(NamedTuple):
 
 
 class CaseView(NamedTuple):
-    """A case as it was known at one moment, and what every promise says of it, as if that had always been known."""
+    """A case as it was known at one moment, and what the promises that a single case can miss say of it, as if that had
+    always been known."""
 
     cycles: list[Case]
     judgements: list[Judgement]
@@ -248,7 +249,12 @@ class Judge:
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         """A case as it is known, and what is said of it; None, where a `SafeJudge` asks: it cannot be read."""
         cycles = self.cases(facts)
-        return CaseView(cycles, self.judge_cases(cycles, now), self.law.units)
+        found: list[Judgement] = []
+        for case in cycles:
+            for kind in self._index.in_question(case.service_item, None).kinds:
+                kind.judge(case, now, found)
+            self._unclassified.judge(case, now, found)
+        return CaseView(cycles, found, self.law.units)
 
     def _cases(self, facts: Sequence[Fact], now: Instant) -> Opinion:
         cases = self.cases(facts)
