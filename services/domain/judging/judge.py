@@ -14,7 +14,7 @@ from services.domain.history.corrections import corrected
 from services.domain.history.decisions import as_recorded
 from services.domain.history.fact_set import is_case
 from services.domain.history.fold import Fold
-from services.domain.history.known_at import Step, known_at, known_of, next_known, steps
+from services.domain.history.known_at import Step, by_arrival, known_at, known_of, next_known, steps
 from services.domain.history.registers import entry_of, fulfilments_of, reports_of
 from services.domain.intake.facts import CASE_TYPES, Fact, FactType
 from services.domain.judging.all_kinds import judge_of
@@ -290,19 +290,18 @@ class Judge:
         just before something arrived. `cases`: by all of the facts; what is confirmed in them was never in doubt.
         `doubts`: which steps and promises can have a miss, where not every one can."""
         if doubts is not None:
-            return self._before_in_doubt(facts, cases[-1], doubts)
+            return self._before_by_what_is_read(facts, cases[-1], doubts)
+        facts = self.as_it_counts(facts)
+        if self._is_read_in_part(facts, cases):
+            return self._before_by_what_is_read(facts, cases[-1])
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
         confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
-        counted = self.as_it_counts(facts)
-        read = self._read(counted, cases)
-        for step in steps(read, breaks=self.version_changes):
+        for step in steps(facts, breaks=self.version_changes):
             cycles = self.cases(step.known())
             known: list[Judgement] = []
             for case in cycles:
                 case.confirmed = confirmed.get(case.cycle, case.confirmed)
-                if read is not counted:
-                    case.arrived = last_arrival(counted, step.until)
                 for kind in self._index.in_question(case.service_item, None).kinds:
                     kind.judge(case, step.until, known)
             _note(known, step, missed, awaited)
@@ -310,34 +309,40 @@ class Judge:
                 note_unclassified(missed, judgement, step)
         return missed, awaited
 
-    def _read(self, facts: Sequence[Fact], cases: Sequence[Case]) -> Sequence[Fact]:
-        """The facts that a promise which can be missed may read; all of them where that is not sure."""
-        case = cases[-1]
-        if not only_adds(facts) or not self._is_always_classified(cases, facts):
-            return facts
-        return self._index.in_question(case.service_item, None).read(facts, timed_nodes=case.timed_nodes)
+    def _is_read_in_part(self, facts: Sequence[Fact], cases: Sequence[Case]) -> bool:
+        """Whether what a promise does not read changes nothing that it says, at any arrival."""
+        return bool(cases) and only_adds(facts) and self._is_always_classified(cases, facts)
+
+    def _before_by_what_is_read(
+        self, facts: Sequence[Fact], case: Case, doubts: Doubts | None = None
+    ) -> tuple[Missed, dict[Identity, Instant]]:
+        """The same, of a case without decisions, that is and was of one cycle and one service item: a promise is judged
+        only where something that it reads ends a step."""
+        missed: Missed = {}
+        awaited: dict[Identity, Instant] = {}
+        asked = self._index.in_question(case.service_item, None if doubts is None else doubts.kpis)
+        read = asked.read(facts, timed_nodes=case.timed_nodes)
+        arrivals = dict(by_arrival(read))
+        since = 0 if doubts is None else doubts.since
+        for step in steps(read, breaks=self.version_changes, since=since):
+            kinds = asked.kinds if step.ended_by <= step.until else asked.asked(arrivals[step.ended_by])
+            if not kinds and doubts is not None:
+                continue
+            (then,) = self.cases(step.known())
+            then.arrived = last_arrival(facts, step.until)
+            known: list[Judgement] = []
+            for kind in kinds:
+                kind.judge(then, step.until, known)
+            _note(known, step, missed, awaited)
+            if doubts is None:
+                for judgement in self._unclassified.missed((then,), step.until):
+                    note_unclassified(missed, judgement, step)
+        return missed, awaited
 
     def _is_always_classified(self, cases: Sequence[Case], facts: Sequence[Fact]) -> bool:
         """Whether it was known from the first arrival on of each promise whether it is about the case."""
         is_classified = self._unclassified.is_classified(cases[-1]) and not self._index.leaves_out(cases)
         return is_classified and not self._unclassified.classified_later(cases, facts)
-
-    def _before_in_doubt(
-        self, facts: Sequence[Fact], case: Case, doubts: Doubts
-    ) -> tuple[Missed, dict[Identity, Instant]]:
-        """The same, of a case that had one cycle and all its fields at each arrival, and without decisions."""
-        missed: Missed = {}
-        awaited: dict[Identity, Instant] = {}
-        in_doubt = self._index.in_question(case.service_item, doubts.kpis)
-        read = in_doubt.read(facts, timed_nodes=case.timed_nodes)
-        for step in steps(read, breaks=self.version_changes, since=doubts.since):
-            known: list[Judgement] = []
-            for each in self.cases(step.known()):
-                each.arrived = last_arrival(facts, step.until)
-                for kind in in_doubt.kinds:
-                    kind.judge(each, step.until, known)
-            _note(known, step, missed, awaited)
-        return missed, awaited
 
     def undecided(
         self, missed: Missed, cases: Sequence[Case], facts: Sequence[Fact], now: Instant

@@ -6,7 +6,7 @@ from typing import cast
 
 from services.domain.history.case import Case
 from services.domain.judging.kind import AnyKind, CaseKind, DutyKind, EntryKind, FigureKind
-from services.domain.judging.reads import InQuestion, Reads
+from services.domain.judging.reads import InQuestion
 from services.domain.judging.selection import Accepts, compile_exception, wanted_values
 from services.domain.plan.plan import CasePromise, Plan
 from services.domain.sums.tally import EVER
@@ -38,7 +38,7 @@ class PromiseIndex:
         """In all their versions, in the plan's order."""
         wanted = self._can_be_missed if keys is None else keys
         kinds = [kind for kind in self.by_item.get(item, self.of_any_item) if kind.promise.key in wanted]
-        return InQuestion(kinds, Reads.of([kind.promise for kind in kinds], self._certified.get(item, ())))
+        return InQuestion.of(kinds, self._certified.get(item, ()))
 
     def about(self, items: Collection[str], others: Collection[str]) -> list[str]:
         """Keys of the promises that may be about these service items, or about collections, duties and quantities of

@@ -42,21 +42,37 @@ class Reads(NamedTuple):
 
 
 class InQuestion(NamedTuple):
-    """Promises that may have been missed once, and what they read."""
+    """Promises that may have been missed once, and what each of them and all of them read."""
 
     kinds: Sequence[CaseKind]
+    reads_of: Sequence[Reads]
     reads: Reads
 
+    @classmethod
+    def of(cls, kinds: Sequence[CaseKind], certified: Sequence[str]) -> "InQuestion":
+        """`certified`: as of `Reads.of`."""
+        reads_of = [Reads.of((kind.promise,), certified) for kind in kinds]
+        return cls(kinds, reads_of, Reads.of([kind.promise for kind in kinds], certified))
+
     def read(self, facts: Sequence[Fact], *, timed_nodes: bool) -> list[Fact]:
-        """Those of the facts that they read. `timed_nodes`: nodes have limits of their own, whose clocks are shown."""
+        """Those of the facts that one of them reads. `timed_nodes`: nodes have limits of their own, which are shown."""
         reads = self.reads.reads
         return [fact for fact in facts if reads(fact) or (timed_nodes and fact.type in _NODES)]
 
+    def asked(self, arrived: Sequence[Fact]) -> list[CaseKind]:
+        """Those of the promises that read what has arrived: of the others nothing changes by it."""
+        return [
+            kind
+            for kind, reads in zip(self.kinds, self.reads_of, strict=True)
+            if any(reads.reads(fact) for fact in arrived)
+        ]
+
 
 def only_adds(facts: Sequence[Fact]) -> bool:
-    """Whether each fact says only what happened then, in one cycle, and none was dated later than it arrived. Else one
-    that no promise reads may be what a correction, a decision or a cycle is about."""
-    return all(fact.type in _ADDING and fact.time <= fact.received for fact in facts)
+    """Whether each fact says only what happened then, in one cycle and about one service item, and none was dated later
+    than it arrived. Else one that no promise reads may be what a correction, a decision or a cycle is about."""
+    items = {fact.data["service_item"] for fact in facts if "service_item" in fact.data}
+    return len(items) <= 1 and all(fact.type in ADDING and fact.time <= fact.received for fact in facts)
 
 
 def last_arrival(facts: Sequence[Fact], at: Instant) -> Instant:
@@ -88,7 +104,7 @@ def _quantities(promise: CasePromise) -> Iterator[str]:
 _MILESTONE, _MEASURED = int(FactType.CASE_MILESTONE), int(FactType.CASE_MEASURED)
 _RATED = int(FactType.CASE_RATED)
 _NODES = frozenset((int(FactType.CASE_NODE_STARTED), int(FactType.CASE_NODE_ENDED)))
-_ADDING = frozenset(
+ADDING = frozenset(
     int(each)
     for each in (
         FactType.CASE_APPLIED,
@@ -107,3 +123,4 @@ _ADDING = frozenset(
         FactType.CASE_RATED,
     )
 )
+"""Codes of what says only what happened then."""
