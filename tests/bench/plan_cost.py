@@ -203,7 +203,9 @@ def table(measured: Mapping[tuple[str, str], Parts], whole: str, one: str) -> st
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.plan_cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tests.bench.plan_cost",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--promise", default="K06-1", help="id of the one promise")

@@ -452,10 +452,7 @@ def _describe(case: Case, fact: Fact) -> None:
 
 
 def _is_described_otherwise(case: Case, data: Mapping[str, Any]) -> bool:
-    for name in _DESCRIBED:
-        if name in data and data[name] != getattr(case, name):
-            return True
-    return False
+    return any(name in data and data[name] != getattr(case, name) for name in _DESCRIBED)
 
 
 def _update_attributes(case: Case, attributes: Mapping[str, Any]) -> None:

@@ -206,7 +206,7 @@ class Judge:
         if entry is None:
             return
         day = self.law.zone.day(now)
-        for of_entry in self._index.of_entries:
+        for of_entry in self._index.of_collection.get(entry.collection, ()):
             key = of_entry.promise.key
             if len(self.versions[key]) == 1 or self.in_force(key, day) is of_entry:
                 of_entry.judge_entry(entry, now, found)

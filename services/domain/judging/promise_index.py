@@ -8,7 +8,7 @@ from services.domain.history.case import Case
 from services.domain.judging.kind import AnyKind, CaseKind, DutyKind, EntryKind, FigureKind
 from services.domain.judging.reads import InQuestion
 from services.domain.judging.selection import Accepts, compile_exception, wanted_values
-from services.domain.plan.plan import CasePromise, Plan
+from services.domain.plan.plan import CasePromise, EntryPromise, Plan
 from services.domain.sums.tally import EVER
 
 
@@ -21,6 +21,10 @@ class PromiseIndex:
         """The latest version of each promise, in the plan's order."""
         every = [kind for key in self.latest for kind in versions[key]]
         self.of_entries = cast(list[EntryKind], _about(every, "entry"))
+        self.of_collection: dict[str, list[EntryKind]] = {}
+        """Collection → the promises about its entries, in the plan's order."""
+        for of_entry in self.of_entries:
+            self.of_collection.setdefault(cast(EntryPromise, of_entry.promise).collection, []).append(of_entry)
         self.of_duties = cast(list[DutyKind], _about(every, "duty"))
         self.of_figures = cast(list[FigureKind], _about(every, "figure"))
         self.of_cases = of_cases = [cast(CaseKind, kind) for kind in every if isinstance(kind.promise, CasePromise)]

@@ -8,7 +8,7 @@ from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.bounded_amounts import steps_of
 from services.domain.judging.kind import CaseKind
 from services.domain.judging.selection import wanted_values
-from services.domain.plan.plan import CasePromise, Wanted
+from services.domain.plan.plan import FULL_TRACE, CasePromise, Wanted
 from services.domain.time.zone import Instant
 
 
@@ -16,6 +16,7 @@ class Reads(NamedTuple):
     """What some promises that a single case can miss read of it, beside what every promise reads."""
 
     milestones: frozenset[str]
+    attributes: frozenset[str]
     quantities: frozenset[str]
     nodes: bool
     """Whether the clock of one runs in some nodes only."""
@@ -25,15 +26,18 @@ class Reads(NamedTuple):
         """What these promises read. `certified`: the milestones that a completion certifies, which tell whether a case
         that was withdrawn or refused was granted after all."""
         milestones = frozenset(name for promise in promises for name in _milestones(promise))
+        attributes = frozenset(name for promise in promises for name in _attributes(promise))
         quantities = frozenset(name for promise in promises for name in _quantities(promise))
-        return cls(milestones.union(certified), quantities, any(promise.clock.runs_in for promise in promises))
+        runs_in_nodes = any(promise.clock.runs_in for promise in promises)
+        return cls(milestones.union(certified), attributes, quantities, runs_in_nodes)
 
     def reads(self, fact: Fact) -> bool:
         """Whether the promises may say something else with this fact than without it. Nodes without a limit of their
         own are meant."""
         type_ = fact.type
         if type_ == _MILESTONE:
-            return fact.data["name"] in self.milestones or "attributes" in fact.data
+            data = fact.data
+            return data["name"] in self.milestones or not self.attributes.isdisjoint(data.get("attributes", ()))
         if type_ == _MEASURED:
             return fact.data["quantity"] in self.quantities
         if type_ in _NODES:
@@ -87,14 +91,28 @@ def _milestones(promise: CasePromise) -> Iterator[str]:
             yield name
         elif subject == "order":
             yield from steps_of(point)
-    selections: tuple[Wanted, ...] = (promise.select, promise.unless, promise.condition, promise.stop_owed_if)
-    for selection in selections:
+    for selection in _selections(promise):
         yield from wanted_values(selection.get("reached", ()))
+
+
+def _attributes(promise: CasePromise) -> Iterator[str]:
+    """Fields of a case that are no attributes are among them."""
+    yield FULL_TRACE
+    yield from promise.known_fields
+    for selection in _selections(promise):
+        yield from selection
+    for amount in promise.bounded:
+        yield amount.partition(":")[2]
+
+
+def _selections(promise: CasePromise) -> tuple[Wanted, ...]:
+    return promise.select, promise.unless, promise.condition, promise.stop_owed_if
 
 
 def _quantities(promise: CasePromise) -> Iterator[str]:
     """`visits` tells whether a case was handled online."""
-    yield "visits"
+    if "online" in _attributes(promise):
+        yield "visits"
     for amount in promise.bounded:
         subject, _, name = amount.partition(":")
         if subject in ("quantity", "ratio"):
