@@ -64,8 +64,8 @@ def shown(outcome: Outcome) -> str:
 def test_no_secret_is_in_an_outcome_a_rendered_message_or_a_log(
     doubles: Doubles, kind: str, mode: Mode | None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notifier.channels.email._TIMEOUT_SECONDS", 0.3)
-    doubles.desk.faults.switch(kind, None if mode is None else Fault(mode, seconds=0.6))
+    monkeypatch.setattr("services.notifier.channels.email._TIMEOUT_SECONDS", 0.1)
+    doubles.desk.faults.switch(kind, None if mode is None else Fault(mode, seconds=0.2))
     channel = doubles.channel(kind)
     rendered = channel.render(MESSAGE)
     outcome = channel.send(rendered, "kw-12-a")

@@ -264,7 +264,7 @@ def _text(path: Path, reading: Reading) -> str | None:
     except Unreadable as error:
         reading.problems.append(Problem(path, (), str(error)))
         return None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if found := first_unsafe(line.replace("\t", " ")):
             reading.problems.append(Problem(path, (), _UNSEEN.format(found), number))
     return text
@@ -301,7 +301,8 @@ def _tables(path: Path, reading: Reading) -> dict[str, Any] | None:
         sentence = f"is not TOML: {_AT_LINE.sub('', str(error))}"
         reading.problems.append(Problem(path, (), sentence, line))
         return None
-    _unseen(tables, path, (), reading)
+    if "\\" in text:  # the text itself was looked at; only an escape can bring another character
+        _unseen(tables, path, (), reading)
     return tables
 
 
