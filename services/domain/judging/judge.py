@@ -321,11 +321,12 @@ class Judge:
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
         asked = self._index.in_question(case.service_item, None if doubts is None else doubts.kpis)
-        read = asked.read(facts, timed_nodes=case.timed_nodes)
+        is_divided = self._is_divided(facts)
+        read = facts if is_divided else asked.read(facts, timed_nodes=case.timed_nodes)
         arrivals = dict(by_arrival(read))
         since = 0 if doubts is None else doubts.since
         for step in steps(read, breaks=self.version_changes, since=since):
-            kinds = asked.kinds if step.ended_by <= step.until else asked.asked(arrivals[step.ended_by])
+            kinds = asked.kinds if is_divided else asked.asked(arrivals[step.ended_by])
             if not kinds and doubts is not None:
                 continue
             (then,) = self.cases(step.known())
@@ -338,6 +339,11 @@ class Judge:
                 for judgement in self._unclassified.missed((then,), step.until):
                     note_unclassified(missed, judgement, step)
         return missed, awaited
+
+    def _is_divided(self, facts: Sequence[Fact]) -> bool:
+        """Whether other rules came into force between the arrivals: then time alone may take back a miss."""
+        arrivals = [fact.received for fact in facts]
+        return any(min(arrivals) < at <= max(arrivals) for at in self.version_changes)
 
     def _is_always_classified(self, cases: Sequence[Case], facts: Sequence[Fact]) -> bool:
         """Whether it was known from the first arrival on of each promise whether it is about the case."""
