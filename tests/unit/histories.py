@@ -84,8 +84,6 @@ def judge() -> Judge:
                 copies=("b",), objective=">= 50 %", windows=("now",), official_window="now"),
         promise(id="NEXT", limit="5 working_days", effective_to=date(2021, 9, 30)),
         promise(id="NEXT", limit="1 working_days", effective_from=date(2021, 10, 1)),
-        promise(id="ENDS", limit="1 working_days", applies_by="stop", effective_to=date(2021, 9, 30), **everything),
-        promise(id="ENDS", limit="20 working_days", applies_by="stop", effective_from=date(2021, 10, 1), **everything),
     )  # fmt: skip
 
 
