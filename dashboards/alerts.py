@@ -1,13 +1,14 @@
 """The alerts that are active: how many each unit has, each with what it asks for, since when, and the way on."""
 
+from grafana_foundation_sdk.models.dashboard import ValueMap
+
 from dashboards.codes import SHOWN, alert_names, names, severities
 from dashboards.frame import assemble
 from dashboards.machinery import live_only
 from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Frame, Order, Panel, Place, query_table, tall, words
 from dashboards.queries import INFO, PROMISE, described
-from dashboards.signals import unit_names
-from dashboards.states import window_names
+from dashboards.signals import source_names, unit_names
 from dashboards.tables import Links, unit_link
 from services.catalog.words.wording import SEVERITY_NAMES
 from services.domain.plan.plan import Title
@@ -15,7 +16,7 @@ from services.metric_names.recording_rules import UNIT_RANK
 
 _CENTRE = "operations"
 """The unit of alerts about the machinery: no unit of the plan, so that no unit's page is about it."""
-_SCOPES = {"district": Title(zh="全区", en="district"), "unit": Title(zh="本单位", en="the unit")}
+_SCOPES = {"district": Title(zh="全区", en="district"), "unit": Title(zh="单位", en="the unit")}
 _NONE = "–"
 _ACT = ',severity="act"'
 _SEVERITIES = ("page", "act", "review", "inform")
@@ -50,7 +51,7 @@ def _explained(page: Page) -> Panel:
         "stopped; an alert begins when this has lasted for some time, and ends by itself.",
     )
     text = page.say(
-        f"告警的要求有四种：{asked}。先看要求，再看单位，然后点告警名称看处置手册，点承诺或单位看数值。{where}",
+        f"告警的要求有四种：{asked}。先看要求，再看单位，然后点告警名称看处置手册，点承诺或单位看完成值。{where}",
         f"An alert asks for one of four things: {asked}. See first what it asks for, then whose it is; the alert leads "
         f"to its runbook, promise and unit to the figures. {where}",
     )
@@ -105,10 +106,10 @@ def _of_promises(page: Page) -> Panel:
             links=((page.say("看该承诺", "To the promise"), promise),),
         ),
         *(Column(label, label=label, unseen=True) for label in ("kpi", "whose")),
-        Column("window", label="window", mapping=window_names(page), unseen=True),
+        Column("window", label="window", unseen=True),
     ]
     about = page.say(
-        "各单位关于承诺的告警。口径：自情形出现的实际时间；范围为“全区”的由牵头单位处理。",
+        "各单位关于承诺的告警。口径：开始时间为该情形出现的实际时间；范围为“全区”的由牵头单位处理。",
         "The alerts about promises. Computed: the real time since when it is so; those of the district are for the "
         "lead unit.",
     )
@@ -128,10 +129,10 @@ def _of_the_machinery(page: Page) -> Panel:
     columns = [
         Column(_since(page), f"{of_figures} or {others}", shown="moment"),
         *_named(page),
-        Column(page.say("对象", "About"), label=SHOWN, mapping=unit_names(page), width=400),
+        Column(page.say("对象", "About"), label=SHOWN, mapping=_abouts(page), width=400),
     ]
     about = page.say(
-        "关于数据和系统的告警。“告警链路自检”应始终存在：没有这一行，说明告警链路中断。口径：自情形出现的实际时间。",
+        "关于数据和系统的告警。“告警链路自检”应始终存在：没有这一行，说明告警链路中断。口径：开始时间为该情形出现的实际时间。",
         "The alerts about data and the system. “Alerting works” is always there: without it, alerting is broken. "
         "Computed: the real time since when it is so.",
     )
@@ -140,8 +141,13 @@ def _of_the_machinery(page: Page) -> Panel:
     return query_table(page, frame, "alertname", columns, Order(_since(page), most_first=True))
 
 
+def _abouts(page: Page) -> ValueMap:
+    """A unit or a source that an alert is about → its name."""
+    return ValueMap({**unit_names(page).options, **source_names(page).options})
+
+
 def _since(page: Page) -> str:
-    return page.say("自（实际时间）", "Since (real time)")
+    return page.say("开始时间（实际时间）", "Since (real time)")
 
 
 def _named(page: Page, of_unit: Links = ()) -> list[Column]:

@@ -15,6 +15,9 @@ from services.metric_names.alert_names import ALERT_NAMES
 SHOWN = "shown"
 """The label that `by_name` adds."""
 
+CODE, CODE_OF_UNIT = "code", "unit_code"
+"""The labels that `coded` adds: what links pass on of a column that shows names."""
+
 _STRENGTHS: Mapping[str, Title] = {
     Strength.HARD: Title(zh="刚性", en="hard"),
     Strength.SOFT: Title(zh="原则性", en="soft"),
@@ -85,6 +88,13 @@ def node_titles(page: Page) -> dict[str, str]:
 def window_titles(page: Page) -> dict[str, str]:
     """Window → its name."""
     return {window.value: page.name(name) for window, name in window_names(page.plan.head).items()}
+
+
+def coded(series: str, label: str, prefix: str = "", unit: str = "") -> str:
+    """PromQL: the series, with what their label holds once more in the label CODE; and of the label `unit`, if it is
+    given, in CODE_OF_UNIT. In a link a column with names would give the name."""
+    found = f'label_replace({series}, "{CODE}", "{prefix}$1", "{label}", "(.*)")'
+    return f'label_replace({found}, "{CODE_OF_UNIT}", "$1", "{unit}", "(.*)")' if unit else found
 
 
 def by_name(series: str, label: str, titles: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from dashboards.panels import (
     stat,
 )
 from dashboards.queries import PROMISE, described, measured, named, official, read
-from dashboards.states import COLOURS, window_names
+from dashboards.states import COLOURS
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
@@ -62,10 +62,10 @@ def _dated(page: Page) -> Panel:
         Column(page.say("目标", "Target"), label=objective, shown="text"),
         Column(page.say("期限", "Due"), f"{due} * 1000", shown="moment"),
         Column("kpi", label="kpi", unseen=True),
-        Column("window", label="window", unseen=True, mapping=window_names(page)),
+        Column("window", label="window", unseen=True),
     ]
     about = page.say(
-        "按近30天进度预计不能按期完成的为“有风险”，能按期完成的为推进中。口径：剩余天数为期限当日24:00减去计划时钟，向下取整。",
+        "按近30天进度预计不能按期完成的为“有风险”，能按期完成的为推进中。口径：剩余天数为期限当日24时减去系统时间，向下取整。",
         "“At risk”: the pace of the last 30 days does not reach it; else the promise is in progress. Computed: "
         "days left "
         "are from the plan's clock to 24:00 of the day it is due, whole days.",
@@ -139,7 +139,7 @@ def _calendar(page: Page) -> Panel:
         Figure(page.say("剩余天数", "days left"), _left(end)),
     ]
     about = page.say(
-        "工作日历已公布到哪一天，其后的期限均为暂定。口径：节假日安排通知所覆盖的最后一天；剩余天数按计划时钟，向下取整。",
+        "工作日历已公布到哪一天，其后的期限均为暂定。口径：节假日安排通知所覆盖的最后一天；剩余天数按系统时间，向下取整。",
         "Until when the working days are published; deadlines after that are provisional. Computed: the last day "
         "that a "
         "notice covers; days left by the plan's clock, whole days.",

@@ -57,6 +57,7 @@ def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], 
         made = made.with_panel(panel)
     chosen = [variable.build().name for variable in variables]
     made = made.link(_others(page)).link(_other_language(page, name)).link(_history(page, name, chosen))
+    made = made.link(_to_print(page, name))
     written: Json = json.loads(json.dumps(made.build(), cls=JSONEncoder))
     panels_with_ids = [{"id": number, **panel} for number, panel in enumerate(written["panels"], start=1)]
     return written | {"panels": panels_with_ids, "annotations": {"list": [marks(page)]}}
@@ -92,6 +93,12 @@ def _history(page: Page, name: Name, chosen: Sequence[str]) -> DashboardLink:
     )
     given = "".join(f"&${{{variable}:queryparam}}" for variable in chosen)
     return link.url(f"/d/{page.uid(name)}?var-datasource={_HISTORY}&refresh={_NEVER}{given}")
+
+
+def _to_print(page: Page, name: Name) -> DashboardLink:
+    """The same page for paper: dark on white, without Grafana's menus, and not asked again while it is printed."""
+    link = DashboardLink(page.say("打印版式", "To print")).type(DashboardLinkType.LINK).icon("doc").target_blank(True)
+    return link.url(f"/d/{page.uid(name)}?kiosk&theme=light&refresh={_NEVER}").keep_time(True).include_vars(True)
 
 
 def choice(name: str, label: str, series: str, value: str, text: str, *, first: str = "") -> Variable:

@@ -23,7 +23,7 @@ def measure(page: Page) -> Json:
                 page.say("指标（任务）$measure 的承诺", "Promises of measure $measure"),
                 Place(24, 9),
                 page.say(
-                    "该指标（任务）下的承诺在全区的数值。口径：每项承诺按其条款计算，见下表。",
+                    "该指标（任务）下的承诺在全区的完成值。口径：每项承诺按其条款计算，见下表。",
                     "The figures of its promises in the district. Computed: by the formula of each promise, see below.",
                 ),
             ),
@@ -45,7 +45,7 @@ def _texts(page: Page) -> Panel:
         Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text"),
         Column(page.say("口径", "What is computed"), label=formula, shown="text"),
         Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
-        Column(page.say("目标值来源", "Threshold"), label="threshold", mapping=thresholds(page), width=110),
+        Column(page.say("目标值依据", "Threshold"), label="threshold", mapping=thresholds(page), width=110),
         Column("", f"{clauses} and on (kpi) {_OF_IT}", hidden=True),
     ]
     about = page.say(

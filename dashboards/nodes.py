@@ -37,7 +37,7 @@ def _durations(page: Page) -> Panel:
         Column(page.say("环节", "Node"), label="item", mapping=item_names(page)),
         Column(page.say("中位数", "P50"), row(metrics.P50, _HERE, "item"), shown="number"),
         Column(page.say("95%分位数", "P95"), row(metrics.P95, _HERE, "item"), shown="number"),
-        Column(page.say("样本量 n", "n"), row(metrics.N, _HERE, "item")),
+        Column(page.say("样本量", "n"), row(metrics.N, _HERE, "item")),
     ]
     about = page.say(
         "办件在各环节停留多久。口径：所选统计期内走完该环节的办件，每件用时的平均数、中位数和95%分位数。",
@@ -68,7 +68,7 @@ def _units(page: Page) -> Panel:
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
         Column(page.say("95%分位数", "P95"), row(metrics.P95, chosen, "unit"), shown="number"),
-        Column(page.say("样本量 n", "n"), row(metrics.N, chosen, "unit")),
+        Column(page.say("样本量", "n"), row(metrics.N, chosen, "unit")),
         Column("unit", label="unit", unseen=True),
     ]
     about = page.say(

@@ -17,7 +17,7 @@ _WORST = 10
 def overview(page: Page) -> Json:
     """The first page: nothing here needs a choice, and nothing has to be scrolled at 1920 x 1080."""
     panels = [*_states(page), _worst(page), _changed(page), _cards(page)]
-    return assemble(page, Name.OVERVIEW, page.say("1 全区总览", "1 District overview"), [], panels)
+    return assemble(page, Name.OVERVIEW, page.say("1 全区概况", "1 District overview"), [], panels)
 
 
 def _states(page: Page) -> list[Panel]:
@@ -52,13 +52,14 @@ def _count(look: Look, onward: tables.Links) -> Figure:
 
 def _worst(page: Page) -> Panel:
     about = page.say(
-        "离目标最远的十项承诺：先未达标，后有风险，各以最远的在前。口径：占比按低于目标的百分点计，其他按超出限值的比例计；“还可未达标”是目标还允许的"
-        "未达标件数，负数为已超出的件数，均值等没有此数。"
+        "离目标最远的十项承诺：先未达标，后有风险，各以最远的在前。口径：占比按低于目标的百分点计，其他按超出限值的比例计；“剩余允许数”是目标还允许的"
+        "超期或不符合的件数，负数为已超出的件数，均值等没有此数；“本月件数÷允许数”中的本月件数为本月超期或不符合的件数，目标不允许而已有的为“已超出”。"
         f"{page.red_card}为该承诺在各单位未解除的牌数。",
         "The ten promises that are farthest from their target: the missed first, then those at risk. Computed: "
         "shares by the points that "
         "are missing, others by how much of the limit they are above it; “misses left”: how many more the target "
-        "allows, negative: so many are too many; a mean has none. "
+        "allows, negative: so many are too many; a mean has none; “pace”: misses of the month per "
+        "what is allowed; “exceeded”, too: none is, and there are some. "
         f"{page.red_card}: active ones of the promise, in all units.",
     )
     empty = page.say("没有未达到目标的承诺。", "every target is reached.")
@@ -68,7 +69,7 @@ def _worst(page: Page) -> Panel:
 
 def _changed(page: Page) -> Panel:
     about = page.say(
-        "与计划时钟今日零时相比，全区状态不同的承诺。口径：现在的状态与零时的状态不相同。",
+        "与系统时间今日零时相比，全区状态不同的承诺。口径：现在的状态与零时的状态不相同。",
         "Promises whose state in the district is another one than when the day of the plan's clock began. "
         "Computed: the "
         "state now is not that of midnight.",

@@ -34,6 +34,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.page import Page
 from dashboards.states import GREEN, RED, mapping
+from services.catalog.words.misses import EXCEEDED, NO_MISSES
 
 Panel = Builder[BuiltPanel]
 
@@ -218,10 +219,10 @@ def _beside(column: Column, key: str, there: str) -> str:
 def _with_reason(page: Page, frame: Frame) -> str:
     """What a table shows, and why it may be empty: cells without a figure stay empty, so no text stands for them."""
     reason = frame.empty or page.say(
-        "没有符合条件的行；页首也没有数据时，是系统此刻没有数据。",
+        "没有符合条件的内容；页首也没有数据的，为系统此刻没有数据。",
         "there is no such row; if the top of the page is empty, too, there are no figures at this time.",
     )
-    return f"{frame.about} {page.say('表为空：', 'An empty table: ')}{reason}".strip()
+    return f"{frame.about}{page.say('表为空：', ' An empty table: ')}{reason}".strip()
 
 
 def _field_names(columns: Sequence[Column], asked: Sequence[Column]) -> list[str]:
@@ -398,18 +399,28 @@ def yes_or_no(page: Page, yes: tuple[str, str], no: tuple[str, str]) -> ValueMap
     )
 
 
+def pace_words(page: Page) -> ValueMap:
+    """A pace that is no figure in words: 0, and +Inf, which a browser calls Infinity."""
+    return ValueMap(
+        {
+            "0": ValueMappingResult(text=page.name(NO_MISSES), index=0),
+            "Infinity": ValueMappingResult(text=page.name(EXCEEDED), index=1),
+        }
+    )
+
+
 def _nothing(page: Page) -> str:
     """Where the exporter does not answer nothing is known: then the strip at the top is empty, too."""
-    return page.say("无（页首须有数据）", "none (if the top shows figures)")
+    return page.say("无（页首也没有数据的，为数据缺失）", "none (if the top shows figures)")
 
 
 def _with_time_axis(page: Page, about: str) -> str:
     """Live samples carry real time, also where the plan's clock is a simulated one; backfilled ones the plan's."""
     axis = page.say(
-        "时间轴是计划时间还是采样的真实时间，见页首“时间轴”。",
-        "Whether the time axis is the plan's time or the real time of the samples: “time axis” at the top says it.",
+        "时间轴为系统时间还是实际时间，见页首“时间轴”。",
+        " Whether the time axis is the plan's time or the real time of the samples: “time axis” at the top says it.",
     )
-    return f"{about} {axis}".strip()
+    return f"{about}{axis}".strip()
 
 
 def _panel_link(title: str, url: str) -> dashboard_builder.DashboardLink:

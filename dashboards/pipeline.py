@@ -2,6 +2,8 @@
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
+from dashboards import tables
+from dashboards.codes import CODE, coded
 from dashboards.frame import assemble
 from dashboards.machinery import (
     ALERTING_BROKEN,
@@ -12,7 +14,7 @@ from dashboards.machinery import (
     UP,
     live_only,
 )
-from dashboards.page import Json, Name, Page
+from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import (
     Asked,
     Column,
@@ -29,15 +31,16 @@ from dashboards.panels import (
     yes_or_no,
 )
 from dashboards.signals import unit_names
-from dashboards.tables import Links
+from services.domain.judging.quarantine import QUARANTINED
 from services.metric_names import metrics
+from services.metric_names.metrics import BUCKET, Metric
 from services.metric_names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
 
 
 def pipeline(page: Page) -> Json:
     """From the events to the figures: nothing here needs a choice."""
     panels = [_health(page), *_now(page), _events(page), _lag(page), _sweep(page), _partitions(page), _hidden(page)]
-    panels.append(_quarantined(page))
+    panels += [_quarantined(page), _waiting(page)]
     return assemble(page, Name.PIPELINE, page.say("9 系统运行", "9 Pipeline"), [], panels)
 
 
@@ -62,7 +65,12 @@ def _health(page: Page) -> Panel:
 def _now(page: Page) -> list[Panel]:
     stuck = Together(
         (
-            Figure(page.say("隔离办件", "quarantined"), f"sum({metrics.QUARANTINED.name})", dimmed=True),
+            Figure(
+                page.say("已隔离办件", "quarantined"),
+                f"sum({metrics.QUARANTINED.name})",
+                dimmed=True,
+                links=tables.counted_link(page, QUARANTINED),
+            ),
             Figure(
                 page.say("异常退出的进程", "workers that die"),
                 f"(count({metrics.WORKER_FAILURES.name}) or 0 * max({UP} == 1))",
@@ -82,15 +90,15 @@ def _now(page: Page) -> list[Panel]:
     )
     flow: list[Asked] = [
         records,
-        Figure(page.say("时钟倍速", "clock's speed"), SPEED, "number"),
+        Figure(page.say("系统时间倍速", "clock's speed"), SPEED, "number"),
         Figure(page.say("15分钟拒收", "refused, 15 min"), DEAD_LETTER_RATIO, "percent"),
     ]
     doubtful = page.say(
-        "系统当前无法处理的办件和进程。口径：现有隔离办件；连续异常退出三次以上的进程数。",
+        "系统当前无法处理的办件和进程。口径：现有已隔离办件；连续异常退出三次以上的进程数。",
         "What the machinery cannot do now. Computed: cases in quarantine; workers that died three times in a row.",
     )
     about = page.say(
-        "事件报送情况。口径：自始至今的事件数和无法识别的记录数；计划时钟每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
+        "事件报送情况。口径：自始至今的事件数和无法识别的记录数；系统时间每秒走过的秒数；近15分钟拒收事件数÷收到事件数。",
         "How events come in. Computed: events and unreadable records since the beginning; seconds of the plan's clock "
         "per second; refused events of 15 minutes, of those that came in.",
     )
@@ -102,7 +110,7 @@ def _now(page: Page) -> list[Panel]:
 
 def _events(page: Page) -> Panel:
     about = page.say(
-        "收到和拒收的速度。口径：近1分钟的平均，按真实时间。",
+        "收到和拒收的速度。口径：近1分钟的平均，按实际时间。",
         "How fast events come in and are refused. Computed: the mean of one minute, in real time.",
     )
     frame = Frame(page.say("每秒事件", "Events per second"), Place(12, 8), about, live_only(page))
@@ -138,10 +146,10 @@ def _lag(page: Page) -> Panel:
 
 def _sweep(page: Page) -> Panel:
     frame = Frame(
-        page.say("在办件核查间隔（计划时钟）", "Age of the sweep (plan's clock)"),
+        page.say("在办件核查间隔（系统时间）", "Age of the sweep (plan's clock)"),
         Place(12, 8),
         page.say(
-            f"间隔过大时，{page.yellow_card}、{page.red_card}延迟发出。口径：计划时钟减去该分区最近一次核查的时刻，单位小时。",
+            f"间隔过大时，{page.yellow_card}、{page.red_card}延迟发出。口径：系统时间减去该分区最近一次核查的时刻，单位小时。",
             "Cards are late when it is large. Computed: the plan's clock less the last sweep of the partition, "
             "in hours.",
         ),
@@ -192,11 +200,16 @@ def _why_hidden(page: Page) -> ValueMap:
 def _quarantined(page: Page) -> Panel:
     count = page.say("办件数", "Cases")
     columns = [
-        Column(count, f"max by (unit) ({metrics.QUARANTINED.name})", links=_quarantine_link(page)),
+        Column(
+            count,
+            coded(f"max by (unit) ({metrics.QUARANTINED.name})", "unit"),
+            links=tables.counted_link(page, QUARANTINED, unit=cell(CODE)),
+        ),
         Column(page.say("单位", "Unit"), label="unit", mapping=unit_names(page)),
+        Column("code", label=CODE, unseen=True),
     ]
     frame = Frame(
-        page.say("隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
+        page.say("已隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
         Place(12, 8),
         page.say(
             "相关承诺显示为“数据未更新”。逐件查看：`kpiwatch cases quarantined`。口径：此刻隔离的办件数，"
@@ -210,8 +223,26 @@ def _quarantined(page: Page) -> Panel:
     return query_table(page, frame, "unit", columns, Order(count, most_first=True))
 
 
-def _quarantine_link(page: Page) -> Links:
-    """To the desk's list of the cases that cannot be judged."""
-    if not page.desk:
-        return ()
-    return ((page.say("看办件", "To the cases"), page.desk_link("/cases", state="unreadable")),)
+def _waiting(page: Page) -> Panel:
+    about = page.say(
+        "事件从到达Kafka到产生结果所需的时间，按真实时间。口径：近5分钟事件中，50%和99%不超过的秒数。黄红牌：判定并发出；"
+        "数值：可供采集。",
+        "How long an event waits for its effect, in real time, from its arrival in Kafka. Computed: within how many "
+        "seconds 50 % and 99 % of the events of 5 minutes were judged with their cards sent, and could be scraped in "
+        "the values.",
+    )
+    frame = Frame(
+        page.say("事件处理用时（秒）", "From event to effect (seconds)"), Place(12, 8), about, live_only(page)
+    )
+    card, value = page.say("黄红牌", "card"), page.say("数值", "value")
+    lines = [
+        Figure(f"{name} p{round(share * 100)}", _within(metric, share), "number", dashed=share < 0.9)
+        for name, metric in ((card, metrics.EVENT_TO_CARD), (value, metrics.EVENT_TO_VALUE))
+        for share in (0.99, 0.5)
+    ]
+    return graph(page, frame, lines)
+
+
+def _within(metric: Metric, share: float) -> str:
+    """Within how many seconds so many of the events of 5 minutes had their answer."""
+    return f"histogram_quantile({share}, sum by (le) (rate({metric.name}{BUCKET}[5m])))"

@@ -20,12 +20,16 @@ from dashboards.panels import (
     Sizes,
     Together,
     graph,
+    pace_words,
     query_table,
     stat,
     timeline,
 )
 from dashboards.queries import counted, measured, of_units, read, row
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, window_names
+from services.casebook.marks import Mark
+from services.casebook.numbers import SHORT
+from services.catalog.words.marks import MARKS
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
@@ -67,7 +71,7 @@ def _standing(page: Page) -> list[Panel]:
 def _state(page: Page) -> Panel:
     ranked = rank(metrics.STATE.name, f'variant="official",{_HERE}', "kpi")
     about = page.say(
-        "所选承诺在所选统计期、所选单位的状态。口径：按规则10，由差到好取第一个成立的状态。",
+        "所选承诺在所选统计期、所选单位的状态。口径：同时符合几种状态的，取其中最差的一种。",
         "The state of the promise in the chosen window, for the chosen unit. Computed: rule 10, the worst that holds.",
     )
     return stat(
@@ -81,7 +85,7 @@ def _state(page: Page) -> Panel:
 def _figures(page: Page) -> Panel:
     figures = Together(
         (
-            Figure(page.say("数值", "value"), row(metrics.SHOWN, _HERE, "kpi"), "number"),
+            Figure(page.say("完成值", "value"), row(metrics.SHOWN, _HERE, "kpi"), "number"),
             Figure(page.say("目标", "target"), read(row(metrics.OBJECTIVE, _HERE, "kpi"))),
             Figure(page.say("区间下限", "lower"), read(row(metrics.LOWER, _HERE, "kpi"))),
             Figure(page.say("区间上限", "upper"), read(row(metrics.UPPER, _HERE, "kpi"))),
@@ -98,30 +102,42 @@ def _figures(page: Page) -> Panel:
 
 def _budget(page: Page) -> list[Panel]:
     """What to act on: how much the objective still allows, and the cards."""
-    missed = tables.verdicts_link(page, "$unit", "$kpi", "missed")
+    missed = tables.counted_link(page, Mark.MISSED, "$kpi", "$unit")
+    of_month = tables.counted_link(page, Mark.MISSED, "$kpi", "$unit", window=SHORT)
     counts = Together(
         (
-            Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
+            Figure(page.say("样本量", "n"), row(metrics.N, _HERE, "kpi")),
             Figure(
                 page.say("超期未办结", "open overdue"),
                 row(metrics.OPEN_OVERDUE, _HERE, "kpi"),
-                links=tables.cards_link(page, "$unit", "$kpi", "red"),
+                links=tables.counted_link(page, Mark.OVERDUE, "$kpi", "$unit"),
             ),
-            Figure(page.say("还可未达标（件）", "misses left"), _of_unit(metrics.MISSES_LEFT), links=missed),
+            Figure(page.say("剩余允许数", "misses left"), _of_unit(metrics.MISSES_LEFT), links=missed),
         )
     )
-    pace = Figure(page.say("本月未达标进度", "pace of misses"), _of_unit(metrics.MISSES_PACE), "number", links=missed)
+    pace = Figure(
+        page.say("本月件数÷允许数", "pace of misses"),
+        _of_unit(metrics.MISSES_PACE),
+        "number",
+        mapping=pace_words(page),
+        links=of_month,
+    )
     cards = Together((_cards(page, "yellow"), _cards(page, "red")))
     about = page.say(
-        "目标还允许几件未达标（按正式统计期）。口径：还可未达标为0时，再有一件即未达标；负数为已超出的件数；均值等没有此数。"
-        "本月未达标进度＝本月未达标件数÷目标允许的件数，大于1即快于允许。牌数为全区各单位未解除的牌。",
+        "目标还允许几件超期或不符合（按正式统计期）。口径：剩余允许数为0时，再有一件即未达标；负数为已超出的件数；均值等没有此数。"
+        "本月件数÷允许数：本月超期或不符合的件数÷目标允许的件数，大于1即多于允许；目标不允许而本月已有的，为“已超出”。牌数为全区各单位未解除的牌。",
         "How many misses the target still allows, in the official window. Computed: 0: the next miss loses it; "
         "negative: "
         "so many are too many; a mean has none. Pace: misses of the month per what is allowed; above 1: faster than "
-        "allowed. Cards: active ones of the district.",
+        "allowed; “exceeded”, too: the target allows none, and there are some. Cards: active ones of the district.",
     )
     return [
-        stat(page, Frame(page.say("余量", "What is left"), Place(16, 7), about), [counts, pace], Sizes(14, 32)),
+        stat(
+            page,
+            Frame(page.say("超期与剩余允许数", "What is left"), Place(16, 7), about),
+            [counts, pace],
+            Sizes(14, 30),
+        ),
         stat(page, Frame(page.say("牌（全区）", "Cards (district)"), Place(8, 7), about), [cards], Sizes(14, 48)),
     ]
 
@@ -160,7 +176,7 @@ def _text(page: Page) -> Panel:
         Column(page.say("口径", "What is computed"), label=formula, shown="text", width=380),
         Column(page.say("说明", "Notes"), label=page.label("notes"), shown="text"),
         Column(page.say("牵头单位", "Lead"), label=lead, shown="text", width=150),
-        Column(page.say("目标值来源", "Threshold"), label="threshold", mapping=thresholds(page), width=110),
+        Column(page.say("目标值依据", "Threshold"), label="threshold", mapping=thresholds(page), width=110),
         Column("measure", label="measure", unseen=True),
         Column("", f"{text} * on (kpi) group_left (measure, {target}, strength) {informed}", hidden=True),
     ]
@@ -174,45 +190,49 @@ def _text(page: Page) -> Panel:
 
 
 def _doubts(page: Page) -> list[Panel]:
-    def together(shown: Shown, *of: tuple[str, str, Metric]) -> Together:
-        return Together(tuple(Figure(page.say(zh, en), row(metric, _HERE, "kpi"), shown) for zh, en, metric in of))
+    def figure(mark: Mark, metric: Metric, shown: Shown = "count", name: str = "") -> Figure:
+        links = tables.counted_link(page, mark, "$kpi", "$unit", window="$window")
+        return Figure(name or page.name(MARKS[mark]), row(metric, _HERE, "kpi"), shown, links=links)
 
-    shares = together(
-        "percent",
-        ("暂停计时占比", "suspended", metrics.SUSPENDED_SHARE),
-        ("延期占比", "extended", metrics.EXTENDED_SHARE),
-        ("撤回占比", "withdrawn", metrics.WITHDRAWN_SHARE),
+    shares = Together(
+        (
+            figure(Mark.SUSPENDED, metrics.SUSPENDED_SHARE, "percent", page.say("暂停计时占比", "suspended")),
+            figure(Mark.EXTENDED, metrics.EXTENDED_SHARE, "percent", page.say("延期占比", "extended")),
+            figure(Mark.WITHDRAWN, metrics.WITHDRAWN_SHARE, "percent", page.say("撤回占比", "withdrawn")),
+        )
     )
-    counts = together(
-        "count",
-        ("无法评价", "unmeasured", metrics.UNMEASURED),
-        ("待报送", "awaiting report", metrics.AWAITING),
-        ("暂定", "provisional", metrics.PROVISIONAL),
-        ("要素未填报", "unclassified", metrics.UNCLASSIFIED),
+    counts = Together(
+        (
+            figure(Mark.UNMEASURED, metrics.UNMEASURED),
+            figure(Mark.AWAITING, metrics.AWAITING),
+            figure(Mark.PROVISIONAL, metrics.PROVISIONAL),
+            figure(Mark.UNCLASSIFIED, metrics.UNCLASSIFIED),
+        )
     )
-    justified = Figure(page.say("理由成立", "justified"), row(metrics.JUSTIFIED, _HERE, "kpi"))
-    late = Figure(
-        page.say("逾期补录待确认", "late entries"),
-        row(metrics.LATE_ENTRY, _HERE, "kpi"),
-        links=tables.verdicts_link(page, "$unit", "$kpi", "met_by_late_entry"),
-    )
+    justified = figure(Mark.JUSTIFIED, metrics.JUSTIFIED)
+    late = figure(Mark.LATE_ENTRY, metrics.LATE_ENTRY)
     verdicts = f'max by (kpi, unit, verdict) ({metrics.VERDICTS.name}{{{_KPI},verdict="%s"}})'
     ever = (
         Figure(
-            page.say("累计未达标", "misses ever"),
+            page.say("累计超期、不符合", "misses ever"),
             f"({counted(verdicts % 'missed')})",
             links=tables.verdicts_link(page, "", "$kpi", "missed"),
         ),
         Figure(
-            page.say("更正判定", "reversals"),
+            page.say("更正后不再计入", "reversals"),
             f"({counted(verdicts % 'reversed')})",
             links=tables.verdicts_link(page, "", "$kpi", "reversed"),
         ),
     )
-    times = together("number", ("中位数", "median", metrics.P50), ("95%分位数", "P95", metrics.P95))
+    times = Together(
+        (
+            Figure(page.say("中位数", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
+            Figure(page.say("95%分位数", "P95"), row(metrics.P95, _HERE, "kpi"), "number"),
+        )
+    )
     about = page.say(
-        "该数值是否可信：多少办件曾暂停计时、延期、撤回、逾期补录，或者未报送数据。口径：所选统计期内的办件数或占到期办件之比；"
-        "累计未达标、更正判定为全区自始至今。",
+        "该完成值是否可信：多少办件曾暂停计时、延期、撤回、逾期补录，或者未报送数据。口径：所选统计期内的办件数或占到期办件之比；"
+        "累计超期、不符合和更正后不再计入的为全区自始至今。",
         "Whether the figure can be believed: whose clock was stopped, what was extended, withdrawn, entered late. "
         "Computed: cases of the window, or their share of the matured ones; misses ever and reversals: of the "
         "district, "
@@ -231,7 +251,7 @@ def _doubts(page: Page) -> list[Panel]:
 def _course(page: Page) -> Panel:
     lines = Together(
         (
-            Figure(page.say("数值", "value"), row(metrics.SHOWN, _HERE, "kpi"), "number", COLOURS[State.UNTARGETED]),
+            Figure(page.say("完成值", "value"), row(metrics.SHOWN, _HERE, "kpi"), "number", COLOURS[State.UNTARGETED]),
             Figure(page.say("目标", "target"), read(row(metrics.OBJECTIVE, _HERE, "kpi")), colour="text", dashed=True),
             Figure(page.say("区间下限", "lower"), read(row(metrics.LOWER, _HERE, "kpi")), colour=DIMMED, dashed=True),
             Figure(page.say("区间上限", "upper"), read(row(metrics.UPPER, _HERE, "kpi")), colour=DIMMED, dashed=True),
@@ -239,10 +259,10 @@ def _course(page: Page) -> Panel:
         measured(page, f",{_KPI}"),
     )
     about = page.say(
-        "数值随时间的变化，虚线为目标和95%置信区间。口径：同上方数值。",
+        "完成值随时间的变化，虚线为目标和95%置信区间。口径：同上方完成值。",
         "How the figure went; dashed: target and 95 % interval. Computed: as the value above.",
     )
-    empty = page.say("此统计期尚无数值", "No figure in this window yet")
+    empty = page.say("此统计期尚无完成值", "No figure in this window yet")
     return graph(page, Frame(page.say("走势", "Course"), Place(24, 9), about, empty), [lines])
 
 
@@ -253,15 +273,16 @@ def _league(page: Page) -> Panel:
     ranked = f"({ranked} * on (kpi) group_left ({MEASURED}) {measured(page, f',{_KPI}')})"
     red = f'sum by (unit) (max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_KPI},level="red"}}))'
     cases = tables.cards_link(page, cell("unit"), "$kpi", "red")
+    overdue = tables.counted_link(page, Mark.OVERDUE, "$kpi", cell("unit"))
     state = page.say("状态", "State")
     columns = [
         Column(state, of_units(ranked, title), shown="state", links=tables.unit_link(page)),
-        Column(page.say("数值", "Figure"), row(metrics.SHOWN, chosen, "unit"), shown="number"),
+        Column(page.say("完成值", "Figure"), row(metrics.SHOWN, chosen, "unit"), shown="number"),
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
-        Column(page.say("样本量 n", "n"), row(metrics.N, chosen, "unit")),
+        Column(page.say("样本量", "n"), row(metrics.N, chosen, "unit")),
         Column(
-            page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases, width=110
+            page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=overdue, width=110
         ),
         Column(page.red_card, red, zero=True, links=cases),
         Column("unit", label="unit", unseen=True),
@@ -276,7 +297,7 @@ def _league(page: Page) -> Panel:
         page.say("各单位排名（由差到好）", "League of units, the worst first"),
         Place(24, 12),
         about,
-        page.say("该承诺在此统计期内没有分单位的数值。", "no figures by unit for this promise in this window."),
+        page.say("该承诺在此统计期内没有分单位的完成值。", "no figures by unit for this promise in this window."),
     )
     rows = f'max by (unit) ({metrics.STATE.name}{{variant="official",{chosen}}})'
     return query_table(page, frame, "unit", columns, Order(state), rows)
@@ -286,7 +307,7 @@ def _windows(page: Page) -> Panel:
     chosen = f'{_KPI},unit="$unit",item="-"'
     key = Column(page.say("统计期", "Window"), label="window", mapping=window_names(page))
     about = page.say(
-        "同一承诺在各统计期的数值。口径：同一口径，只是统计期不同；用于评价的是正式统计期。",
+        "同一承诺在各统计期的完成值。口径：同一口径，只是统计期不同；用于评价的是正式统计期。",
         "The promise in each of its windows. Computed: by the same formula; the official window is judged.",
     )
     return _rows(page, Frame(page.say("各统计期", "Windows"), Place(12, 9), about), [key], chosen)
@@ -342,10 +363,10 @@ def _rows(page: Page, frame: Frame, by: Sequence[Column], chosen: str, titles: t
 
     columns = [
         Column(page.say("状态", "State"), state, shown="state"),
-        Column(page.say("数值", "Figure"), of(metrics.SHOWN), shown="number"),
+        Column(page.say("完成值", "Figure"), of(metrics.SHOWN), shown="number"),
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         *by,
-        Column(page.say("样本量 n", "n"), of(metrics.N)),
+        Column(page.say("样本量", "n"), of(metrics.N)),
     ]
     return query_table(page, frame, key, columns, rows=of(metrics.STATE))
 

@@ -18,7 +18,7 @@ def promises(page: Page) -> Json:
 
 def _promises(page: Page) -> Panel:
     about = page.say(
-        "正式统计期的数值。点状态或承诺看该承诺及各单位排名。口径：每项承诺按其条款计算，见承诺页；数值不以四舍五入计为达标。",
+        "正式统计期的完成值。点状态或承诺看该承诺及各单位排名。口径：每项承诺按其条款计算，见承诺页；完成值不以四舍五入计为达标。",
         "Figures of the official window. State or title lead to the promise and its league of units. Computed: by the "
         "formula of each promise, which its page has; nothing is rounded into compliance.",
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 from grafana_api.grafana_api import GrafanaClientError, GrafanaException
@@ -93,27 +93,35 @@ def publish(
 
 @contextlib.contextmanager
 def _grafana(url: str, token: str) -> Iterator[GrafanaFace]:
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise WrongAddress(f"{url} is no address of a Grafana: write it as http://grafana:3000")
+    parts = _parts(url)
     if not token or not token.isascii() or not token.isprintable():
         raise WrongAddress("this is no token of a Grafana: copy it whole, without a line break")
-    _check_that_it_is_one(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     path = f"{parts.path.strip('/')}/".removeprefix("/")
-    grafana = GrafanaFace(token, parts.hostname, port, path, parts.scheme, timeout=_TIMEOUT_SECONDS)
+    grafana = GrafanaFace(token, host, parts.port, path, parts.scheme, timeout=_TIMEOUT_SECONDS)
     try:
+        _check_that_it_is_one(url, f"{grafana.api.url}/health")
         yield grafana
     finally:
         grafana.api.s.close()
 
 
-def _check_that_it_is_one(url: str) -> None:
-    """Asks for its health, which needs no token: another server never sees the token. Raises WrongAddress."""
-    answer = requests.get(f"{url.rstrip('/')}/api/health", timeout=_TIMEOUT_SECONDS, allow_redirects=False)
+def _parts(url: str) -> SplitResult:
+    """The parts of an address. Raises WrongAddress, without the address where a password is in it."""
+    if "@" in url:
+        raise WrongAddress("a name or a password is in the address: write it as http://grafana:3000, and give a token")
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if is_one and not re.search(r"[?#\\]", url):  # libraries read different hosts out of one with a backslash
+            return parts
+    raise WrongAddress(f"{url} is no address of a Grafana: write it as http://grafana:3000")
+
+
+def _check_that_it_is_one(url: str, health: str) -> None:
+    """Asks for its health, which needs no token: another server never sees the token. `health`: of the address to which
+    the token is sent. Raises WrongAddress."""
+    answer = requests.get(health, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
     if answer.status_code == 400 and "HTTPS server" in answer.text:
         raise WrongAddress(f"{url}: this port speaks HTTPS. Write the address with https://")
     if answer.is_redirect:

@@ -6,9 +6,11 @@ Numbers stand before names, so that a phone shows them without scrolling.
 from grafana_foundation_sdk.models.dashboard import ValueMappingResult
 
 from dashboards.page import Name, Page, cell
-from dashboards.panels import MEASURED, Column, Frame, Order, Panel, query_table
+from dashboards.panels import MEASURED, Column, Frame, Order, Panel, pace_words, query_table
 from dashboards.queries import NONE, PROMISE, described, of_units, official, read
 from dashboards.states import COLOURS, mapping, window_names
+from services.casebook.marks import BY_SOURCE, Mark
+from services.casebook.numbers import SHORT
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.recording_rules import (
@@ -57,6 +59,21 @@ def verdicts_link(page: Page, unit: str, kpi: str, verdict: str) -> Links:
     return _to_the_command(page, unit)
 
 
+def counted_link(page: Page, mark: str, kpi: str = "", unit: str = "", **more: str) -> Links:
+    """From a number beside a figure to the desk's list of exactly the cases that it counts; without a desk to the
+    command that lists them.
+
+    `mark`: of `services.casebook.marks`, or the name of a signal, which has no `kpi`; `unit`: of signals about
+    reporting a source; `more`: `window`, else the official one; `item`.
+    """
+    if not page.desk and mark in BY_SOURCE:
+        return ()
+    if page.desk:
+        address = page.desk_link("/counted", mark=mark, promise=kpi, unit=unit, **more)
+        return ((page.say("看办件", "To the cases"), address),)
+    return _to_the_command(page, unit)
+
+
 def _to_the_command(page: Page, unit: str) -> Links:
     """The unit's page says which command lists cases; of the whole district the units are listed first."""
     if unit in ("", "ALL"):
@@ -73,14 +90,14 @@ def promises(page: Page, frame: Frame, unit: str, only: str = "") -> Panel:
     state, onward = page.say("状态", "State"), promise_link(page, unit=whose)
     columns = [
         Column(state, described(page, f"max by (kpi, window) ({chosen})", objective), shown="state", links=onward),
-        Column(page.say("数值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{unit}}})", shown="number"),
+        Column(page.say("完成值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{unit}}})", shown="number"),
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=onward),
         Column(page.say("目标", "Target"), label=objective, shown="text"),
-        Column(page.say("样本量 n", "n"), official(metrics.N, unit)),
+        Column(page.say("样本量", "n"), official(metrics.N, unit)),
         Column(page.red_card, red, zero=True, links=cards_link(page, whose, cell("kpi"), "red")),
         Column("kpi", label="kpi", unseen=True),
-        Column("window", label="window", unseen=True, mapping=window_names(page)),
+        Column("window", label="window", unseen=True),
     ]
     return query_table(page, frame, "kpi", columns, Order(state), f"max by (kpi) ({chosen})")
 
@@ -103,22 +120,32 @@ def worst(page: Page, frame: Frame, many: int) -> Panel:
             links=onward,
             width=100,
         ),
-        Column(page.say("数值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{DISTRICT}}})", shown="number", width=80),
+        Column(
+            page.say("完成值", "Figure"), f"max by (kpi) ({UNIT_SHOWN}{{unit{DISTRICT}}})", shown="number", width=80
+        ),
         Column(page.say("目标", "Target"), read(official(metrics.OBJECTIVE, DISTRICT)), shown="number", width=80),
         Column(page.say("计量单位", "Counted in"), label=MEASURED, width=90),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=onward),
-        Column(page.say("牵头单位", "Lead"), label=_LEAD, shown="text", width=220),
-        Column("n", official(metrics.N, DISTRICT), width=70),
+        Column(page.say("牵头单位", "Lead"), label=_LEAD, shown="text", width=200),
+        Column(page.say("样本量", "n"), official(metrics.N, DISTRICT), width=70),
         Column(page.red_card, red, zero=True, links=cards_link(page, "", cell("kpi"), "red"), width=70),
         Column(
-            page.say("还可未达标", "Misses left"),
+            page.say("剩余允许数", "Misses left"),
             f"max by (kpi) ({metrics.MISSES_LEFT.name}{{unit{DISTRICT}}})",
-            links=verdicts_link(page, "", cell("kpi"), "missed"),
+            links=counted_link(page, Mark.MISSED, cell("kpi")),
             width=100,
+        ),
+        Column(
+            page.say("本月件数÷允许数", "Pace"),
+            f"max by (kpi) ({metrics.MISSES_PACE.name}{{unit{DISTRICT}}})",
+            shown="number",
+            mapping=pace_words(page),
+            links=counted_link(page, Mark.MISSED, cell("kpi"), window=SHORT),
+            width=120,
         ),
         Column(sorting, farthest, unseen=True),
         Column("kpi", label="kpi", unseen=True),
-        Column("window", label="window", unseen=True, mapping=window_names(page)),
+        Column("window", label="window", unseen=True),
     ]
     return query_table(page, frame, "kpi", columns, Order(sorting, most_first=True), farthest)
 
@@ -152,7 +179,7 @@ def changed(page: Page, frame: Frame) -> Panel:
         Column(page.say("今日零时", "At midnight"), f"max by (kpi) ({before})", shown="state"),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=promise_link(page)),
         Column("kpi", label="kpi", unseen=True),
-        Column("window", label="window", unseen=True, mapping=window_names(page)),
+        Column("window", label="window", unseen=True),
     ]
     return query_table(page, frame, "kpi", columns, Order(state), f"max by (kpi) ({now})")
 

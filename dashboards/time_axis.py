@@ -54,16 +54,16 @@ def _age(page: Page) -> _Tile:
         "hours",
     )
     about = page.say(
-        "数据统计到的时间。口径：计划时钟减去最近一次完整计算的时刻，按自然时间计。",
+        "数据统计到的时间。口径：系统时间减去最近一次完整计算的时刻，按自然时间计。",
         "Up to when the figures are complete. Computed: the plan's clock less that time, in hours as they pass.",
     )
     return figure, about, _no_figures(page)
 
 
 def _clock(page: Page) -> _Tile:
-    figure = Figure(page.say("计划时钟", "plan's clock"), f"{CLOCK} * 1000", "moment")
+    figure = Figure(page.say("系统时间", "plan's clock"), f"{CLOCK} * 1000", "moment")
     about = page.say(
-        "系统按此时刻判断。口径：计划时钟的当前读数，时区为方案所在地。",
+        "系统按此时间判定。口径：系统时间的当前读数，时区为方案所在地。",
         "The moment at which everything is judged. Computed: what the plan's clock shows, in the plan's zone.",
     )
     return figure, about, _no_figures(page)
@@ -81,8 +81,8 @@ def _hours(page: Page) -> _Tile:
 def _axis(page: Page) -> _Tile:
     figure = Figure(page.say("时间轴", "time axis"), _IS_SAMPLED, mapping=_axes(page))
     about = page.say(
-        "实时采样按真实时间，回填（`kpiwatch backfill`）按计划时间；真实时钟下两者相同。"
-        "口径：计划时钟与采样时刻相差是否超过1小时。",
+        "实时采样按实际时间，回填（`kpiwatch backfill`）按系统时间；系统时间不是模拟时间的，两者相同。"
+        "口径：系统时间与采样时的实际时间相差是否超过1小时。",
         "Live samples lie at real time, backfilled ones (kpiwatch backfill) at the plan's; with the real clock both "
         "are one. Computed: whether the plan's clock and the time of its sample are more than an hour apart.",
     )
@@ -127,8 +127,8 @@ def _failures(page: Page) -> ValueMap:
 def _axes(page: Page) -> ValueMap:
     return ValueMap(
         {
-            "0": ValueMappingResult(text=page.say("计划时间", "the plan's time"), index=0),
-            "1": ValueMappingResult(text=page.say("真实时间（模拟时钟）", "real (simulated)"), index=1),
+            "0": ValueMappingResult(text=page.say("系统时间", "the plan's time"), index=0),
+            "1": ValueMappingResult(text=page.say("实际时间（模拟运行）", "real (simulated)"), index=1),
         }
     )
 

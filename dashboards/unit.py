@@ -18,8 +18,11 @@ from dashboards.panels import (
     words,
 )
 from dashboards.queries import PROMISE, counted, described, how_many, named
-from dashboards.signals import BY_SOURCE, signal_names
-from dashboards.states import RED_CARD, YELLOW_CARD, looks, window_names
+from dashboards.states import RED_CARD, YELLOW_CARD, looks
+from services.casebook.marks import BY_SOURCE, SIGNALS
+from services.catalog.words.marks import SIGNALS as SIGNAL_NAMES
+from services.domain.judging.data_quality import PREFIX
+from services.domain.judging.quarantine import QUARANTINED
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
@@ -93,7 +96,7 @@ def _open_cards(page: Page) -> Panel:
 
 def _cases(page: Page) -> Panel:
     about = page.say(
-        "怎样看到数字背后的办件。口径：督办台或者命令列出的就是所计的办件。",
+        "查看所计办件的方法。口径：督办台或者命令列出的就是所计的办件。",
         "How to see the cases behind a number. Computed: the lists are of exactly the cases that were counted.",
     )
     frame = Frame(page.say("该单位的办件", "Its cases"), Place(24, 5), about)
@@ -113,9 +116,11 @@ def _cases(page: Page) -> Panel:
         page.say(
             "尚未设置督办台的地址（KPIWATCH_DESK_URL）。在此之前请运行：\n\n"
             "- `kpiwatch cases list --unit $unit --level red`：有牌的办件；加`--promise 编号`：只列一项承诺的\n"
+            "- `kpiwatch cases counted overdue --promise 编号 --unit $unit`：超期未办结等各数所计的办件\n"
             "- `kpiwatch status --unit $unit`：全部承诺；`kpiwatch cases show 办件号`：一件的判定依据",
             "The address of the desk is not set yet (KPIWATCH_DESK_URL). Until then run:\n\n"
             "- `kpiwatch cases list --unit $unit --level red`: cases with a card; `--promise KPI`: of one promise\n"
+            "- `kpiwatch cases counted overdue --promise KPI --unit $unit`: the cases behind a number\n"
             "- `kpiwatch status --unit $unit`: all its promises; `kpiwatch cases show CASE`: why it is judged so",
         ),
     )
@@ -139,14 +144,14 @@ def _cards(page: Page) -> Panel:
         Column(page.say("状态", "State"), described(page, standing), shown="state", links=tables.promise_link(page)),
         of_cards(red, "red"),
         of_cards(page.yellow_card, "yellow"),
-        of_verdicts(page.say("累计未达标", "Misses ever"), "missed"),
-        of_verdicts(page.say("补录待确认", "Late entries"), "met_by_late_entry"),
+        of_verdicts(page.say("累计超期、不符合", "Misses ever"), "missed"),
+        of_verdicts(page.say("逾期补录待认定", "Late entries"), "met_by_late_entry"),
         Column(page.say("承诺", "Promise"), label=PROMISE, shown="text", links=tables.promise_link(page)),
         Column("kpi", label="kpi", unseen=True),
-        Column("window", label="window", unseen=True, mapping=window_names(page)),
+        Column("window", label="window", unseen=True),
     ]
     about = page.say(
-        "点数字看办件。口径：未解除的牌数；自始至今的未达标判定和待确认的逾期补录。",
+        "点数字看办件。口径：未解除的牌数；自始至今的超期、不符合判定和待认定的逾期补录。",
         "A number leads to its cases. Computed: active cards; recorded misses and late entries since the beginning.",
     )
     title = page.say(f"{page.yellow_card}、{page.red_card}与判定", "Cards and verdicts")
@@ -155,16 +160,23 @@ def _cards(page: Page) -> Panel:
 
 
 def _signals(page: Page) -> list[Panel]:
+    # those by source are on the dashboard of sources
+    signals = [signal for signal in SIGNALS if signal not in BY_SOURCE]
     figures = tuple(
-        Figure(name, f"({counted(_signalled(signal))})", dimmed=True)
-        for signal, name in signal_names(page).items()
-        if signal not in BY_SOURCE  # those are on the dashboard of sources
+        Figure(
+            page.name(SIGNAL_NAMES[signal]),
+            f"({counted(_signalled(signal))})",
+            dimmed=True,
+            links=tables.counted_link(page, signal, unit="$unit"),
+        )
+        for signal in signals
     )
     about = page.say(
-        "使数据存疑的办件。口径：近30天内有该情形的办件数。",
-        "Cases that make one doubt the numbers. Computed: how many of the last 30 days.",
+        "使数据存疑的办件，点数字看办件。口径：近30天内有该情形的办件数；停留办件按环节计，一件可计多次。",
+        "Cases that make one doubt the numbers; a number leads to its cases. Computed: how many of the last 30 days; "
+        "passages through nodes one by one.",
     )
-    title, half = page.say("数据信号", "Signals"), len(figures) // 2
+    title, half = page.say("数据疑点", "Signals"), len(figures) // 2
     return [
         stat(page, Frame(title, Place(12, 7), about), [Together(some)], Sizes(14, 28))
         for some in (figures[:half], figures[half:])
@@ -172,7 +184,9 @@ def _signals(page: Page) -> list[Panel]:
 
 
 def _signalled(signal: str) -> str:
-    return f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal}"}}'
+    if signal == QUARANTINED:  # by promise each case would count once for each
+        return f"{metrics.QUARANTINED.name}{{{_HERE}}}"
+    return f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal.removeprefix(PREFIX)}"}}'
 
 
 def _history(page: Page) -> Panel:

@@ -7,10 +7,11 @@ import faust
 from services.messaging.topics import LARGEST_BATCH
 from services.runtime.settings import Settings
 
-_FETCH_BYTES = 4 << 20
-"""Of one partition: some 9,000 events. In a backlog a case is judged, and its row written, once per chunk, so that
-large chunks cost less. But the event loop does nothing else while it works on a chunk: half a second."""
-_POLL_RECORDS = 50_000
+_FETCH_BYTES = 12 << 20
+"""Of one partition: some 27,000 events. In a backlog a case is judged, and its row written, once per chunk, so that
+large chunks cost less. Live traffic never fills one: a fetch returns what is there. How much all partitions together
+may hold: `faust_driver.FETCH_BYTES_OF_ALL`."""
+_POLL_RECORDS = 60_000
 """Of all partitions together: more than most fetches hold, since a chunk that is cut becomes two. It limits what comes
 out of events that a source has compressed."""
 

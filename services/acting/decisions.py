@@ -48,7 +48,7 @@ def on_reason(shown: Shown, accepts: bool, by: str, judge: Judge) -> Decision:
     if not isinstance(promise, CasePromise) or promise.strength is not Strength.SOFT:
         named = promise_words(shown.matter.kpi, judge)
         raise ActRefused(
-            f"承诺{named.zh}不接受理由：只有“原则上”的承诺可以说明理由（规则10）",
+            f"承诺{named.zh}不接受理由：只有“原则上”的承诺可以说明理由",
             f"the promise {named.en} knows no accepted reasons: only soft promises (原则上) do (rule 10)",
         )
     word = "accepted" if accepts else "rejected"
@@ -72,7 +72,9 @@ def on_extension(shown: Shown, grant: Limit | None, by: str) -> Decision:
     if grant is None:
         return Decision(shown.matter, About.EXTENSION, "refused", by)
     if shown.period is not None or not shown.is_latest:
-        raise ActRefused("只能在办件的最后一轮准予延期", "an extension is granted in the last cycle of a case only")
+        raise ActRefused(
+            "只能就该办件的最近一次办理准予延期", "an extension is granted in the last cycle of a case only"
+        )
     data = {"limit": grant.model_dump(mode="json"), "authority": by}
     return Decision(shown.matter, About.EXTENSION, "granted", by, EXTENDED, data)
 
@@ -82,12 +84,12 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
     is taken back all the same."""
     number = record.number
     is_assignment = record.request.body.get("about") == About.ASSIGNMENT
-    if record.request.kind is not Kind.DECIDED or not (is_assignment or _has_event(record)):
+    earlier = _decision_of(record)
+    if earlier is None or not (is_assignment or _has_event(record)):
         raise ActRefused(
             f"第{number}号记录不是可以撤销的决定",
             f"record {number} is no decision that has an event: nothing can be withdrawn",
         )
-    earlier = Decision.read(record)
     if earlier.about is About.WITHDRAWAL:
         raise ActRefused(
             f"第{number}号记录本身是撤销：请重新作出决定", f"record {number} is a withdrawal: decide again instead"
@@ -97,18 +99,37 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
 
 
 def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str) -> Decision:
-    """Let the event of a decision be sent again. ActRefused unless the gateway has refused it.
+    """Let the event of a decision be sent again, or that of a request of a unit: that it gave a reason, or takes that
+    back. ActRefused unless the gateway has refused it.
 
     `outcome`: the latest."""
     number = record.number
     is_refused = outcome is not None and outcome.request.kind is Kind.NOT_IN_FORCE
-    if not is_refused or sent_again_by(record) is not None or not _has_event(record):
+    earlier = _sent_by(record)
+    if not is_refused or earlier is None or sent_again_by(record) is not None or not _has_event(record):
         raise ActRefused(
             f"第{number}号记录不是未生效的决定：没有可以重新送达的",
             f"record {number} is no decision that the gateway has refused: nothing is sent again",
         )
-    earlier = Decision.read(record)
     return Decision(earlier.matter, earlier.about, earlier.decision, by, again=number)
+
+
+def _decision_of(record: LedgerRecord) -> Decision | None:
+    """None: it is no decision, or none that can be read."""
+    try:
+        return Decision.read(record) if record.request.kind is Kind.DECIDED else None
+    except Unreadable:
+        return None
+
+
+def _sent_by(record: LedgerRecord) -> Decision | None:
+    """The decision of a record, or a request of a unit as one; None: it is neither."""
+    if record.request.kind is not Kind.ASKED:
+        return _decision_of(record)
+    try:
+        return Decision(Matter.read(record.request.body), About(str(record.request.body.get("about"))), "requested", "")
+    except (Unreadable, ValueError):
+        return None
 
 
 class Assignment(NamedTuple):
@@ -182,9 +203,9 @@ def effect_of(decision: Decision) -> str:
 
 
 _EFFECTS = {
-    (About.LATE_ENTRY, "accepted"): "认定补录属实：该办件按补录内容计入；此后到达的补录须另行认定 / "
+    (About.LATE_ENTRY, "accepted"): "补录予以认定：该办件按补录内容计入；此后到达的补录须另行认定 / "
     "the late entry counts; what arrives later needs a decision of its own",
-    (About.LATE_ENTRY, "rejected"): "不予认定：补录内容不计入分子 / the late entry stays outside the numerator",
+    (About.LATE_ENTRY, "rejected"): "补录不予认定：补录内容不计入分子 / the late entry stays outside the numerator",
     (About.REASON, "accepted"): "理由成立：该办件不计入分母 / the case leaves the denominator",
     (About.REASON, "rejected"): "理由不成立：亮红牌 / the reason is rejected: a red card, once the limit has passed",
     (About.EXTENSION, "granted"): "准予延期：自本决定登记之时起生效 / the extension counts from its record on",

@@ -205,7 +205,7 @@ def lines_of(shown: Shown, judge: Judge) -> Iterator[str]:
     yield f"条款 clause    {promise.clause}"
     yield f"单位 unit      {unit.zh} / {unit.en}"
     yield f"判定 verdict   {word.sign} {word.zh} / {word.en}"
-    for label, at in (("期限 due      ", judgement.due), ("终点 stop     ", judgement.stop)):
+    for label, at in (("期限 due      ", judgement.due), ("计时终止 stop ", judgement.stop)):
         if at is not None:
             yield f"{label} {zone.text(at)}"
     for fact in shown.turned_by:

@@ -25,9 +25,9 @@ def rule_groups(plan: Plan, speed: float, pages: AlertPages = NO_ADDRESSES) -> R
     promises = _official(plan)
     groups = {
         "promises": [alert for promise in promises for alert in promise_alerts(promise, plan)],
-        "figures": figure_alerts(),
-        "pipeline": pipeline_alerts(speed, plan.names.terms),
-        "intake": intake_alerts(),
+        "figures": figure_alerts(plan),
+        "pipeline": pipeline_alerts(speed, plan),
+        "intake": intake_alerts(plan),
         "ledger": ledger_alerts(),
         "notices": notice_alerts(),
         "desk": desk_alerts(),

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from services.catalog.words.source_names import source_title
+from services.domain.plan.plan import Plan, Title
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.recording_rules import UNIT_STATE, WORKING
@@ -37,14 +39,12 @@ def addressee_name(language: str) -> str:
     return f'{{{{ with query (printf "{asked}" $labels.addressee) }}}}{found}{{{{ else }}}}{centre}{{{{ end }}}}'
 
 
-def source_name(language: str) -> str:
-    """A template of Prometheus: the source of the alert, after the title of the unit that is asked about it."""
-    found = f'{{{{ . | first | label "title_{language}" }}}}'
-    asked = f"{metrics.UNIT_INFO.name} and on (unit) {metrics.SOURCE_SILENT.name}{{source=%q}}"
-    known = f'{{{{ with query (printf "{asked}" $labels.source) }}}}'
-    if language == "zh":
-        return f"{known}{found}的{{{{ end }}}}数据源 {{{{ $labels.source }}}} "
-    return f"the source {{{{ $labels.source }}}}{known} of {found}{{{{ end }}}}"
+def source_name(plan: Plan) -> Title:
+    """A template of Prometheus: the title of the alert's source; its id, where the plan does not have it."""
+    titles = {id: source_title(id, plan) for id in plan.sources}
+    zh = one_of_words("source", {id: title.zh for id, title in titles.items()})
+    en = one_of_words("source", {id: title.en for id, title in titles.items()})
+    return Title(zh=f"{zh}数据源", en=f"the source {en}")
 
 
 def promise_name(language: str) -> str:
@@ -54,8 +54,20 @@ def promise_name(language: str) -> str:
     return f'{{{{ with query (printf "{asked}" $labels.kpi) }}}}{found}{{{{ end }}}}'
 
 
+def percentage(above: float) -> str:
+    """A template of Prometheus: the alert's value, a share that is above a limit, in per cent with two decimals. It
+    never reads as the limit (decision 0287), nor as all if it is not; templates cannot calculate, PromQL can."""
+    limit = f"{above * 100 + 0.01:.10g}"
+    rounded = f"clamp_min(round(10000 * vector(%.15g)) / 100, {limit})"
+    asked = f"clamp_max({rounded}, 99.99 + 0.01 * (%.15g >= bool 1))"
+    found = '{{ . | first | value | printf "%.10g" }}'
+    return f'{{{{ with query (printf "{asked}" $value $value) }}}}{found}{{{{ end }}}}'
+
+
 def one_of_words(label: str, words: Mapping[str, str]) -> str:
     """A template of Prometheus: what a value of a label is called; the value itself, where it has no name."""
+    if not words:
+        return f"{{{{ $labels.{label} }}}}"
     (first, said), *others = words.items()
     more = "".join(f'{{{{ else if eq $labels.{label} "{value}" }}}}{name}' for value, name in others)
     start = f'{{{{ if eq $labels.{label} "{first}" }}}}{said}'

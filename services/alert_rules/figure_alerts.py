@@ -4,8 +4,15 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import Alert, Waits, plan_time, to_operations
 from services.alert_rules.durations import DAY, HOUR, MINUTE
-from services.alert_rules.expressions import begins_in_working_hours, by_source, in_district, promise_name, source_name
-from services.domain.plan.plan import Title
+from services.alert_rules.expressions import (
+    begins_in_working_hours,
+    by_source,
+    in_district,
+    percentage,
+    promise_name,
+    source_name,
+)
+from services.domain.plan.plan import Plan, Title
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.alert_pages import VALUE_OF_LABEL
@@ -16,8 +23,9 @@ MINIMUM_BACKDATED_CASES = 5
 """Of 30 days. The plan prints neither figure: both are ours (非方案指标)."""
 
 
-def figure_alerts() -> Iterator[Alert]:
+def figure_alerts(plan: Plan) -> Iterator[Alert]:
     """All of them."""
+    source = source_name(plan)
     yield _any_promise(
         "KpiStale",
         begins_in_working_hours(in_district(State.STALE), "KpiStale", "kpi"),
@@ -33,7 +41,7 @@ def figure_alerts() -> Iterator[Alert]:
         in_district(State.UNMEASURED),
         "review",
         Title(
-            zh="无法评价：到期办件或应报数据中，缺少评价所需的内容，来源未报送",
+            zh="无法评价：到期办件或应报数据中，缺少评价所需的内容，数据源未报送",
             en="is unmeasured: closed cases lack the fact that would judge them",
         ),
         plan_time(5 * DAY, DAY),  # a month's figures come in its first days
@@ -56,8 +64,8 @@ def figure_alerts() -> Iterator[Alert]:
         begins_in_working_hours(f"({often})", "BackdatedEntry", "source"),
         to_operations("review"),
         Title(
-            zh=f"{source_name('zh')}近30天办结的办件中，{{{{ $value | humanizePercentage }}}}疑似先办后录",
-            en=f"{source_name('en')} entered {{{{ $value | humanizePercentage }}}} of the cases completed in 30 days"
+            zh=f"{source.zh}近30天办结的办件中，{percentage(MAXIMUM_BACKDATED_SHARE)}%疑似先办后录",
+            en=f"{source.en} entered {percentage(MAXIMUM_BACKDATED_SHARE)} % of the cases completed in 30 days"
             " within minutes, long after the fact",
         ),
         plan_time(HOUR, DAY),

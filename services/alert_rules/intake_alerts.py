@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from services.alert_rules.alert import Alert, real_time, to_operations
 from services.alert_rules.durations import MINUTE
 from services.alert_rules.expressions import no_answer, source_name
-from services.domain.plan.plan import Title
+from services.domain.plan.plan import Plan, Title
 from services.metric_names import gateway_metrics as names
 from services.metric_names import metrics
 
@@ -15,15 +15,14 @@ CASEBOOK_JOB = "kpiwatch-casebook"
 
 MANY_REFUSED = 5
 """Events of one source within six real hours."""
-_WHOSE_ZH = f'{{{{ if eq $labels.source "-" }}}}未登记的数据源{{{{ else }}}}{source_name("zh")}{{{{ end }}}}'
-_WHOSE_EN = f'{{{{ if eq $labels.source "-" }}}}no registered source{{{{ else }}}}{source_name("en")}{{{{ end }}}}'
 _ABOUT = '{{ printf "%.0f" $value }}'
 """An increase is no whole number."""
 _WAITS = real_time(3 * MINUTE, 5 * MINUTE)
 
 
-def intake_alerts() -> Iterator[Alert]:
+def intake_alerts(plan: Plan) -> Iterator[Alert]:
     """All of them. Where a part is not scraped, its alert is quiet."""
+    whose = _whose(plan)
     yield Alert(
         "GatewayDown",
         no_answer(GATEWAY_JOB),
@@ -46,8 +45,8 @@ def intake_alerts() -> Iterator[Alert]:
         f"{_refused_by_source()} >= {MANY_REFUSED}",
         to_operations("act"),
         Title(
-            zh=f"近6小时内，{_WHOSE_ZH}报送的事件被拒收{_ABOUT}条",
-            en=f"{_ABOUT} events of {_WHOSE_EN} were refused within six hours",
+            zh=f"近6小时内，{whose.zh}报送的事件被拒收{_ABOUT}条",
+            en=f"{_ABOUT} events of {whose.en} were refused within six hours",
         ),
         real_time(2 * MINUTE, 10 * MINUTE),
     )
@@ -69,6 +68,15 @@ def intake_alerts() -> Iterator[Alert]:
             zh="办件索引中断，办件查询结果不再更新", en="the casebook does not answer: its list of cases is out of date"
         ),
         _WAITS,
+    )
+
+
+def _whose(plan: Plan) -> Title:
+    """The source of the alert; `-` stands for events that name none."""
+    if_none, source = '{{ if eq $labels.source "-" }}', source_name(plan)
+    return Title(
+        zh=f"{if_none}未登记的数据源{{{{ else }}}}{source.zh}{{{{ end }}}}",
+        en=f"{if_none}no registered source{{{{ else }}}}{source.en}{{{{ end }}}}",
     )
 
 

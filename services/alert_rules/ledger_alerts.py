@@ -64,7 +64,7 @@ def ledger_alerts() -> Iterator[Alert]:
         f"{_uncovered} > {MOST_UNCOVERED} or "
         f"({_uncovered} > 0 and {CLOCK} - max({names.CHECKPOINT.name}) > {CHECKPOINT_DAYS * DAY})",
         to_operations("act"),
-        Title(zh="台账签名快照未按时生成", en="the ledger has no recent checkpoint"),
+        Title(zh="台账快照未按时生成", en="the ledger has no recent checkpoint"),
         plan_time(10 * MINUTE, 10 * MINUTE),
     )
     yield Alert(

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import OPERATIONS, Alert, plan_time, real_time, to_operations
 from services.alert_rules.durations import DAY, HOUR, MINUTE
-from services.alert_rules.expressions import REFUSED, begins_in_working_hours, one_of_words, promise_name, unit_name
-from services.domain.plan.plan import Terms, Title
+from services.alert_rules.expressions import (
+    REFUSED,
+    begins_in_working_hours,
+    one_of_words,
+    promise_name,
+    source_name,
+    unit_name,
+)
+from services.domain.plan.plan import Plan, Terms, Title
 from services.metric_names import desk_metrics, metrics
 from services.metric_names.alert_pages import VALUE_OF_LABEL
 from services.metric_names.recording_rules import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE
@@ -33,7 +40,7 @@ BACKLOG_SHRINKS = (
 )
 """A worker that reads an archive, or the backlog of an outage: its sweeps wait until it has read that."""
 
-_STAGES_ZH = {"cases": "办件处理", "kpis": "指标汇总"}
+_STAGES_ZH = {"cases": "办件处理", "kpis": "数据汇总"}
 _HIDDEN_ZH = {"outside_plan": "不在方案内", "over_budget": "超出导出数量上限"}
 _HIDDEN_EN = {"outside_plan": "they are not in the plan", "over_budget": "there are more than may be exported"}
 
@@ -49,23 +56,23 @@ WATCHDOG = Alert(
 )
 
 
-def pipeline_alerts(speed: float, terms: Terms) -> Iterator[Alert]:
-    """All of them. `speed`: of the plan's clock; `terms`: what a card is called."""
-    yield from _sources_and_calendar(terms)
-    yield from _machinery(speed, terms)
+def pipeline_alerts(speed: float, plan: Plan) -> Iterator[Alert]:
+    """All of them. `speed`: of the plan's clock."""
+    yield from _sources_and_calendar(plan.names.terms, source_name(plan))
+    yield from _machinery(speed, plan.names.terms)
     yield from _records()
     yield WATCHDOG
 
 
-def _sources_and_calendar(terms: Terms) -> Iterator[Alert]:
+def _sources_and_calendar(terms: Terms, source: Title) -> Iterator[Alert]:
     silent = f"max by (source, unit) ({metrics.SOURCE_SILENT.name}) == 1"
     yield Alert(
         "SourceSilent",
         begins_in_working_hours(silent, "SourceSilent", "source"),
         {"severity": "act", "level": "yellow"},
         Title(
-            zh=f"{unit_name('zh')}的数据源 {{{{ $labels.source }}}} 超过通常间隔未报送数据",
-            en=f"source {{{{ $labels.source }}}} of {unit_name('en')} has been silent for longer than its usual delay",
+            zh=f"{source.zh}超过通常间隔未报送数据",
+            en=f"{source.en} has been silent for longer than its usual delay",
         ),
         plan_time(15 * MINUTE, 15 * MINUTE),
     )
@@ -113,7 +120,7 @@ def _machinery(speed: float, terms: Terms) -> Iterator[Alert]:
         f"absent({exporter})",
         to_operations("page"),
         Title(
-            zh="指标导出服务中断，全部指标停止更新",
+            zh="数据导出服务中断，看板数据全部停止更新",
             en="no exporter answers: no figure is up to date",
         ),
         real_time(3 * MINUTE, 10 * MINUTE),
@@ -148,7 +155,7 @@ def _machinery(speed: float, terms: Terms) -> Iterator[Alert]:
         f"{behind} > {_real(FIGURES_OLD_SECONDS, speed)} or {never}",
         to_operations("page"),
         Title(
-            zh="办件处理正常，但指标未更新：看板数据已过时",
+            zh="办件处理正常，但数据汇总中断：看板数据未更新",
             en="cases are processed, but no figure is updated: the dashboards show old figures",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),

@@ -1,22 +1,21 @@
 """The alerts of each promise: it is missed, or at risk, for the whole district or for a unit."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import NamedTuple
 
 from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
 from services.alert_rules.durations import HOUR, MINUTE
 from services.alert_rules.expressions import unit_name
-from services.catalog.words.misses import too_many, until_missed
+from services.catalog.words.misses import pace_in_full, too_many, until_missed
 from services.catalog.words.phrases import objective_words
 from services.catalog.words.promise_text import objective
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, unit_of_measure
 from services.domain.plan.plan import CasePromise, Plan, Promise, Strength, Title
-from services.domain.results.budget import may_count_misses
+from services.domain.results.budget import allows_none, may_count_misses, short_window
 from services.domain.results.published import State
 from services.metric_names.alert_pages import VALUE_OF_LABEL
-from services.metric_names.metrics import MISSES_LEFT
-from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
+from services.metric_names.metrics import MISSES_LEFT, MISSES_PACE
+from services.metric_names.recording_rules import UNIT_SHOWN, UNIT_STATE
 
 
 class _Bad(NamedTuple):
@@ -33,9 +32,6 @@ _MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达目标{}", en="is miss
 _AT_RISK = _Bad(
     "KpiAtRisk", State.AT_RISK, Title(zh="有未达标风险，目标{}", en="is at risk"), plan_time(30 * MINUTE, HOUR)
 )
-
-
-_HUNDREDTH = Decimal("0.01")
 
 
 def promise_alerts(promise: Promise, plan: Plan) -> Iterator[Alert]:
@@ -86,13 +82,14 @@ def _summary(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Title:
     in_district = scope == "district"
     whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
     value, target, words = _figure(promise, plan, scope), objective_words(promise.target), bad.words
-    name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
+    name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "完成值"
     aimed = target.zh.removeprefix("应为")
     against = words.zh.format(aimed if aimed[0].isdigit() else f"（{aimed}）")
-    left = _misses_left(promise, scope)
+    left, fast = _misses_left(promise, scope), _pace(promise, scope)
+    behind = Title(zh=f"{left.zh}{fast.zh}", en=f"{left.en}{fast.en}")
     return Title(
-        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}{left.zh}",
-        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}{left.en}",
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}{behind.zh}",
+        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}{behind.en}",
     )
 
 
@@ -111,12 +108,25 @@ def _misses_left(promise: Promise, scope: str) -> Title:
     return Title(zh=zh, en=en)
 
 
+def _pace(promise: Promise, scope: str) -> Title:
+    """How fast the misses of the month come, when the alert is written; empty where there are none, or it is not
+    known."""
+    window = short_window(promise) if may_count_misses(promise) and promise.about != "entry" else None
+    if window is None:
+        return Title(zh="", en="")
+    unit = '"ALL"' if scope == "district" else "$labels.unit"
+    asked = f"max({MISSES_PACE.name}{{kpi='{promise.id}',unit='%s'}}) > 0"
+    times = "" if allows_none(promise) else '{{ . | first | value | printf "%.2f" }}'
+    said, begin = pace_in_full(promise, window, times), f'{{{{ with query (printf "{asked}" {unit}) }}}}'
+    return Title(zh=f"{begin}，{said.zh}{{{{ end }}}}", en=f"{begin}; {said.en}{{{{ end }}}}")
+
+
 def _figure(promise: Promise, plan: Plan, scope: str) -> Title:
     """The figure with its unit; a share in per cent."""
     if promise.figure_unit == "share":
-        share = _value(promise, scope, 100)
+        share = _value(promise, scope)
         return Title(zh=f"{share}%", en=f"{share} %")
-    value, unit = _value(promise, scope, 1), unit_of_measure(promise, plan)
+    value, unit = _value(promise, scope), unit_of_measure(promise, plan)
     return Title(zh=f"{value}{'个' * (promise.figure_unit == 'working_days')}{unit.zh}", en=f"{value} {unit.en}")
 
 
@@ -133,14 +143,9 @@ def _condition(kpi: str, scope: str, bad: _Bad) -> str:
     return f"{is_bad} or ({is_unknown} and on ({same}) {active})"
 
 
-def _value(promise: Promise, scope: str, times: int) -> str:
-    """The figure, read when the alert is written, with two decimals; rounding never makes it reach the target."""
-    series, unit = f"{UNIT_VALUE}{{kpi='{promise.id}',unit='%s'}}", '"ALL"' if scope == "district" else "$labels.unit"
-    shown, target = f"round({100 * times} * {series}) / 100", promise.target
-    if target is not None and target.relation != "=":
-        beyond, clamp, step = ("<", "clamp_max", -1) if target.relation == ">=" else (">", "clamp_min", 1)
-        nearest = f"{clamp}({shown}, {target.amount * times + step * _HUNDREDTH:f})"
-        shown = f"({nearest} and {series} {beyond} {target.amount:f}) or {shown}"
+def _value(promise: Promise, scope: str) -> str:
+    """The figure as it is read (decision 0287), looked up when the alert is written; of a share per cent."""
+    unit = '"ALL"' if scope == "district" else "$labels.unit"
     found = '{{ . | first | value | printf "%.10g" }}'
-    units = " ".join([unit] * shown.count("%s"))
-    return f'{{{{ with query (printf "{shown}" {units}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'
+    asked = f"{UNIT_SHOWN}{{kpi='{promise.id}',unit='%s'}}"
+    return f'{{{{ with query (printf "{asked}" {unit}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'

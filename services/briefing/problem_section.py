@@ -9,7 +9,8 @@ from services.briefing.model import Cell, Language, Section
 from services.briefing.parts import failed, figure, joined, left, state
 from services.briefing.state_sections import leads_of, name_of, unit_of
 from services.catalog.words.all_kinds import words_of
-from services.catalog.words.misses import COUNTERS
+from services.catalog.words.case_verdicts import miss_word
+from services.catalog.words.misses import COUNTERS, miss_of
 from services.catalog.words.names import names_for
 from services.catalog.words.wording import measure_title
 from services.domain.plan.plan import CasePromise, Promise, as_tuple
@@ -76,7 +77,8 @@ def _left(one: Standing, language: Language) -> Iterator[Cell]:
     """How many misses are left of what is not missed yet."""
     number = left(one.row, one.promise) if one.state is State.AT_RISK else None
     if number is not None:
-        yield _in(language, ("余量", number, COUNTERS[one.promise.about]), ("misses left: ", number))
+        zh = (f"还允许{miss_of(one.promise).name.zh}", number, COUNTERS[one.promise.about])
+        yield _in(language, zh, ("misses left: ", number))
 
 
 def _units(one: Standing, district: District, language: Language) -> Iterator[Cell]:
@@ -86,7 +88,11 @@ def _units(one: Standing, district: District, language: Language) -> Iterator[Ce
     if late:
         for row in late[:_UNITS]:
             unit, overdue = unit_of(row.unit, district, language), figure(row, "open_overdue", one.promise)
-            yield _in(language, (f"{unit}超期未办结", overdue, "件"), (f"{unit}: ", overdue, " open overdue"))
+            yield _in(
+                language,
+                (f"{unit}{miss_word(one.promise)}未办结", overdue, "件"),
+                (f"{unit}: ", overdue, " open overdue"),
+            )
         return
     failing = [(row.unit, number) for row in rows if (number := failed(row)) is not None]
     for id, number in sorted(failing, key=lambda one: -one[1].amount)[:_UNITS]:

@@ -41,7 +41,7 @@ class Schedule:
     def waiting(self, now: Instant) -> list[Span]:
         """What is to be sent now, the oldest first. Raises OSError."""
         day = self._zone.day(now)
-        if self._since is None:
+        if self._since is None or self._since > day:  # the clock was ahead: else nothing would be sent until then
             self._since = day
             self._write()
         last = day if now >= self._zone.midnight(day) + self._minutes * _MINUTE_US else day - 1

@@ -11,13 +11,13 @@ from services.domain.plan.plan import Title
 HEADINGS: Final = (
     Title(zh="章节", en="Section"),
     Title(zh="所在内容", en="Where it is"),
-    Title(zh="数值", en="Number"),
+    Title(zh="数字", en="Number"),
     Title(zh="含义", en="What it is"),
     Title(zh="来源（逐条）", en="Each record behind it"),
 )
 NAME: Final = Title(zh="数据来源", en="Sources")
 NOTE: Final = Title(
-    zh="本表列出简报中每个数值的来源，供核对，不必随简报打印。values.csv 由“kpiwatch replay”按同一时点生成；"
+    zh="本表列出简报中每个数字的来源，供核对，不必随简报打印。values.csv 由“kpiwatch replay”按同一时点生成；"
     "牌的记录不含办件编号。",
     en="Each number of the briefing with what is behind it, for whoever checks it; not to be printed. values.csv is "
     "written by `kpiwatch replay` as of the same time; records of cards do not name the case.",
@@ -25,7 +25,7 @@ NOTE: Final = Title(
 _COUNTS: Final = {
     Counted.PROMISES: Title(zh="计数：values.csv 中的行", en="count of rows of values.csv"),
     Counted.CARDS: Title(
-        zh="计数：cards.csv 中的行（承诺|单位|环节|牌色|亮牌时间|应完成时间|解除时间）",
+        zh="计数：cards.csv 中的行（承诺|单位|环节|牌色|亮牌时间|期限|解除时间）",
         en="count of rows of cards.csv (kpi|unit|node|level|raised_at|due_at|cleared_at)",
     ),
     Counted.ORDERS: Title(
@@ -35,7 +35,9 @@ _COUNTS: Final = {
         zh="计数：下列督办单（记录序号|文号|单位）所涉单位",
         en="count of the units of these orders in the ledger (record|number|unit)",
     ),
-    Counted.RECORD: Title(zh="台账记录序号（序号:哈希值）", en="number of a record of the ledger (number:hash)"),
+    Counted.RECORD: Title(
+        zh="台账记录的序号和哈希值（以冒号分隔）", en="number of a record of the ledger (number:hash)"
+    ),
     Counted.LEFT_OUT: Title(zh="计数：两页未列出的行", en="count of rows that the two pages leave out"),
 }
 

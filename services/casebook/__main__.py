@@ -16,6 +16,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
 from services.messaging.topics import CASE_EVENTS, partitions_of, topic_ids
+from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
 from services.runtime.http_server import metrics_app, run_with_http_server
 from services.runtime.settings import Settings, SettingsError, variable
@@ -27,7 +28,9 @@ def serve(settings: Settings, judge: Judge) -> None:
     """Reads and writes until SIGTERM or Ctrl-C. Raises SettingsError, BrokerUnavailable or CasebookUnavailable at the
     start."""
     _check_partitions(settings)
-    index = Index(open_engine(settings.casebook, writes=True), judge, settings.partitions)
+    index = Index(
+        open_engine(settings.casebook, writes=True), judge, settings.partitions, Clock.from_settings(settings).now
+    )
     positions = index.open(time.time_ns() // 1_000, _topic_ids(settings.bootstrap))
     with TopicReader(settings.bootstrap, TOPICS, start=positions) as reader:
         keeper = Keeper(index, reader)

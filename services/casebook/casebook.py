@@ -20,11 +20,13 @@ from typing import Any, Final, NamedTuple, Self
 from sqlalchemy import ColumnElement, Connection, Engine, exists, func, or_, select
 
 from services.casebook import own_cases, schema
+from services.casebook.bad_cursor import BadCursor
 from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState, IndexedCase, Party
 from services.casebook.database import CasebookUnavailable, asking, open_engine
 from services.casebook.held_events import held_events
 from services.casebook.index import version_of
+from services.casebook.marked_cases import MarkFilter, MarkPage, page_of_marks
 from services.casebook.seen_by import seen_by as part_seen_by
 from services.casebook.stored_facts import digest, facts_of
 from services.catalog.load.calendars import calendar_of
@@ -51,10 +53,6 @@ _AFTER_ALL: Final = chr(0x10FFFF)
 
 class NotReady(CasebookUnavailable):
     """The index has not caught up yet. The sentence says how to see when it has."""
-
-
-class BadCursor(ValueError):
-    """The text is none that a page gave as its `next`."""
 
 
 ALL: Final = CaseFilter()
@@ -169,6 +167,14 @@ class Casebook:
         listed = (ListedCase(_indexed(row), levels.get(row.case_key)) for row in rows[:limit])
         found = tuple(_as_known(each, sight.passed_on.get(each.case.case_key)) for each in listed)
         return CasePage(found, _cursor(found[-1].case.case_key) if len(rows) > limit else None)
+
+    def marked(self, wanted: MarkFilter, *, after: str | None = None, limit: int = 100) -> MarkPage:
+        """A page of the marks that fit, at most `limit` (up to 1,000) behind the page that gave `after`: the cases
+        behind a number, what is so now first, then the latest first.
+
+        Raises BadCursor, NotReady, CasebookUnavailable."""
+        with self._asking() as connection:
+            return page_of_marks(connection, wanted, after, max(1, min(limit, MOST_CASES)))
 
     def find(self, name: str) -> tuple[IndexedCase, ...]:
         """The cases of a name: a subject, or owner and subject with a blank between them; one for each owner that has
@@ -312,7 +318,7 @@ def _key_of(cursor: str) -> str:
     except ValueError:
         key = ""
     if KEY_SEPARATOR not in key or "\0" in key:
-        raise BadCursor("it is no cursor of a page: take the one of the page before, unchanged")
+        raise BadCursor
     return key
 
 

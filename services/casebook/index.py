@@ -2,24 +2,27 @@
 
 So every record counts once, whatever is delivered twice, and the tables depend only on what is in the topics: an index
 that has grown equals one that is built anew. What each case is listed by is computed in a second step (`settle`), once
-for many events.
+for many events. The marks of cases change with time, too: they are computed again when the judge says that they may.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, inspect, select, update
+from sqlalchemy import Connection, Engine, Table, delete, inspect, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook import schema
 from services.casebook.case_summary import case_summary, parties_of
 from services.casebook.database import CasebookUnavailable, sentence
 from services.casebook.held_events import held_events
+from services.casebook.marks import Marks, marks_of, rows_of
 from services.casebook.record_reader import Changes, RecordReader, Row
 from services.casebook.stored_facts import facts_of
+from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
+from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
 from services.messaging.reader import Record
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS
@@ -50,10 +53,13 @@ def version_of(judge: Judge, partitions: int) -> str:
 class Index:
     """The tables, for the one process that writes them."""
 
-    def __init__(self, engine: Engine, judge: Judge, partitions: int) -> None:
-        """`partitions`: how many `case.events` has. Connects to nothing yet."""
+    def __init__(self, engine: Engine, judge: Judge, partitions: int, now: Callable[[], Instant]) -> None:
+        """`partitions`: how many `case.events` has. `now`: the plan's clock, by which cases are marked. Connects to
+        nothing yet."""
         self._engine = engine
         self._judge = judge
+        self._safe_judge = SafeJudge(judge)
+        self._now = now
         self._reader = RecordReader(judge.plan, partitions)
         self._version = version_of(judge, partitions)
         self._topic_ids: Mapping[str, str] = {}
@@ -181,32 +187,52 @@ class Index:
 
     # ---- cases ---------------------------------------------------------------------------------------
     def settle(self, at_most: int = SETTLED_AT_ONCE) -> int:
-        """Compute the rows of cases that have new events, at most so many; how many were waiting, at most that number.
+        """Compute the rows of cases that have new events, and the marks of those that time alone changes, at most so
+        many; how many were waiting, at most that number.
 
         Raises SQLAlchemyError, OtherWriter."""
+        now = self._now()
         with self._engine.begin() as connection:
             self._lock(connection)
             keys = list(connection.scalars(select(schema.unsettled.c.case_key).limit(at_most)))
             if keys:
-                self._settle(connection, keys)
-            return len(keys)
+                self._settle(connection, keys, now)
+            due = select(schema.revisits.c.case_key).where(schema.revisits.c.at < now)
+            later = list(connection.scalars(due.limit(at_most - len(keys)))) if len(keys) < at_most else []
+            if later:
+                facts = groupby(_events_of(connection, later), key=lambda row: row.case_key)
+                self._mark(connection, later, {key: self._marks(facts_of(rows), now) for key, rows in facts})
+            return len(keys) + len(later)
 
-    def _settle(self, connection: Connection, keys: list[str]) -> None:
+    def _settle(self, connection: Connection, keys: list[str], now: Instant) -> None:
         summaries: list[Row] = []
         reporters: list[Row] = []
         parties: list[Row] = []
+        marks: dict[str, Marks] = {}
         for key, rows in groupby(_events_of(connection, keys), key=lambda row: row.case_key):
             facts = facts_of(rows)
             summaries.append(case_summary(self._judge, key, facts)._asdict())
             others = {fact.source for fact in facts} - {summaries[-1]["owner"]}
             reporters += [{"case_key": key, "source": source} for source in others]
             parties += [{"case_key": key, **party._asdict()} for party in parties_of(self._judge, facts)]
+            marks[key] = self._marks(facts, now)
         upsert(connection, schema.cases, summaries)
-        for table, found in ((schema.reporters, reporters), (schema.parties, parties)):
-            connection.execute(delete(table).where(table.c.case_key.in_(keys)))
-            if found:
-                connection.execute(table.insert(), found)
+        _replace(connection, schema.reporters, keys, reporters)
+        _replace(connection, schema.parties, keys, parties)
+        self._mark(connection, keys, marks)
         connection.execute(delete(schema.unsettled).where(schema.unsettled.c.case_key.in_(keys)))
+
+    def _marks(self, facts: Sequence[Fact], now: Instant) -> Marks:
+        """As of just before now, as value rows are."""
+        return marks_of(self._safe_judge, self._judge, facts, now - 1)
+
+    @staticmethod
+    def _mark(connection: Connection, keys: list[str], marks: Mapping[str, Marks]) -> None:
+        """Replace the marks of cases, and note when to look at them again."""
+        rows = [row for key, each in marks.items() for row in rows_of(key, each.found)]
+        later = [{"case_key": key, "at": each.until} for key, each in marks.items() if each.until is not None]
+        _replace(connection, schema.marks, keys, rows)
+        _replace(connection, schema.revisits, keys, later)
 
     # ---- how far -------------------------------------------------------------------------------------
     def note(self, *, ready: bool, complete_at: Instant) -> None:
@@ -214,6 +240,13 @@ class Index:
         with self._engine.begin() as connection:
             self._lock(connection)
             connection.execute(update(schema.state).values(ready=int(ready), complete_at=complete_at))
+
+
+def _replace(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Row]) -> None:
+    """Put rows in the place of those that cases have."""
+    connection.execute(delete(table).where(table.c.case_key.in_(keys)))
+    if rows:
+        connection.execute(table.insert(), rows)
 
 
 def _positions(connection: Connection) -> Positions:

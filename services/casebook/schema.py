@@ -7,8 +7,9 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
-SCHEMA: Final = 3
-"""Raise it with every change of a table, of what is written into it, or of `case_summary`: the index is built again."""
+SCHEMA: Final = 4
+"""Raise it with every change of a table, of what is written into it, of `case_summary` or `marks`: the index is built
+again."""
 PREFIX: Final = "casebook_"
 """Of every table: the database may hold others."""
 
@@ -121,6 +122,25 @@ parties = _table(
 )
 """The units that accepted a case or held a node of it; of one that has passed it on, when its last node ended, and what
 was known of the case at the end of that day: it finds and sees the case by that."""
+marks = _table(
+    "marks",
+    Column("case_key", _text, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("mark", _text, nullable=False),
+    Column("kpi", _text, nullable=False),
+    Column("unit", _text, nullable=False),
+    Column("item", _text, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("party", _text, nullable=False),
+    Column("cycle", BigInteger, nullable=False),
+)
+"""What makes cases count in the numbers beside the figures (`marks.py`)."""
+revisits = _table(
+    "revisits",
+    Column("case_key", _text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+"""Cases whose marks time alone changes → when, on the plan's clock."""
 arrivals = _table(
     "arrivals",
     Column("source", _text, primary_key=True),
@@ -137,5 +157,8 @@ Index(f"{PREFIX}verdicts_of_promise", verdicts.c.kpi, verdicts.c.case_key)
 Index(f"{PREFIX}cases_of_subject", cases.c.subject, cases.c.case_key)
 Index(f"{PREFIX}cases_of_item", cases.c.service_item, cases.c.case_key)
 Index(f"{PREFIX}parties_of_case", parties.c.case_key)
+Index(f"{PREFIX}marks_listed", *(marks.c[name] for name in ("mark", "kpi", "day", "case_key", "place")))
+Index(f"{PREFIX}marks_of_unit", *(marks.c[name] for name in ("mark", "kpi", "unit", "day", "case_key", "place")))
+Index(f"{PREFIX}revisits_due", revisits.c.at)
 Index(f"{PREFIX}refusals_of_source", refusals.c.source)
 Index(f"{PREFIX}cases_of_reporter", reporters.c.source, reporters.c.case_key)

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from services.catalog.load.plan_folder import load_plan
+from services.cli.counted_cases import counted_cases
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.indexed_cases import list_cases, show_case
 from services.cli.terminal import safe_console, say
@@ -42,6 +43,7 @@ Quarantined = dict[Place, QuarantinedCase]
 
 app.command("list")(list_cases)
 app.command("show")(show_case)
+app.command("counted")(counted_cases)
 
 
 @app.command()

@@ -44,7 +44,7 @@ def list_letters(
         "原因 reason",
         "字段 path",
         "位置 place",
-        "来源 source",
+        "数据源 source",
         "错误 what is wrong",
     )
     table = Table(*headings, box=None)
@@ -58,7 +58,7 @@ def list_letters(
     console = safe_console(width=None if sys.stdout.isatty() else 240)
     if table.row_count:
         console.print(table)
-    console.print(f"被拒事件 {table.row_count} 条 / {table.row_count} dead letter{'' if table.row_count == 1 else 's'}")
+    console.print(f"拒收事件 {table.row_count} 条 / {table.row_count} dead letter{'' if table.row_count == 1 else 's'}")
     if unreadable:
         numbers = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
         say(

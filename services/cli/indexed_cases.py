@@ -8,9 +8,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from services.casebook.bad_cursor import BadCursor
 from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
-from services.casebook.casebook import BadCursor, CaseAccount, Casebook, CasePage, ListedCase
+from services.casebook.casebook import CaseAccount, Casebook, CasePage, ListedCase
 from services.casebook.document import account_documents, page_document
 from services.catalog.words.unit_names import unit_title
 from services.cli.explain import EveryDay, print_explanation

@@ -16,17 +16,17 @@ from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord, 
 
 _READ_SECONDS: Final = 60.0
 WORDS: Final = {
-    Kind.MISSED: "超期 missed",
+    Kind.MISSED: "超期或不符合 missed",
     Kind.MET_LATE: "逾期补录 met by late entry",
-    Kind.REVERSED: "更正 no miss any more",
+    Kind.REVERSED: "更正后不再计入 no miss any more",
     Kind.NOTICE: "通知 notice",
     Kind.ACKNOWLEDGED: "签收 acknowledged",
     Kind.REPLIED: "回告 replied",
     Kind.ASKED: "申请 asked",
     Kind.STEP: "督办 step",
     Kind.DECIDED: "决定 decided",
-    Kind.IN_FORCE: "生效 in force",
-    Kind.NOT_IN_FORCE: "未生效 not in force",
+    Kind.IN_FORCE: "决定生效 in force",
+    Kind.NOT_IN_FORCE: "决定未生效 not in force",
 }
 
 

@@ -247,7 +247,7 @@ def _details(promise: Promise, plan: Plan) -> Table:
         ("条款 clause", f"“{promise.clause}” ({promise.item})"),
         ("承诺 promise", f"{words.zh}\n{words.en}"),
         ("约束力 strength", f"{STRENGTHS[promise.strength].zh}\n{STRENGTHS[promise.strength].en}"),
-        ("目标值来源 threshold", "非方案指标 set by us, not printed in the plan" if promise.local else ""),
+        ("目标值依据 threshold", "非方案指标 set by us, not printed in the plan" if promise.local else ""),
         *(_of_each_case(promise, names) if isinstance(promise, CasePromise) else ()),
         ("统计期 windows", windows),
         ("施行 in force", _in_force(promise)),

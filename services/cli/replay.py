@@ -24,7 +24,6 @@ from services.cli.terminal import say
 from services.cli.time_arguments import moment
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Zone
-from services.ledger.exported import exported_records
 from services.messaging.records.steps import OnRecord
 from services.replay import replay as files
 from services.replay.csv_files import write_cards, write_steps, write_values
@@ -133,6 +132,9 @@ def _said(ledger: Path | None) -> OnRecord:
     """What an export of the ledger says of red cards; nothing without one."""
     if ledger is None:
         return OnRecord.nothing()
+    # what reads the ledger loads a client of Kafka, which most replays do not need
+    from services.ledger.exported import exported_records
+
     try:
         return OnRecord.of(exported_records(ledger))
     except ValueError as error:

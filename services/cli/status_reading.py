@@ -13,7 +13,7 @@ from services.messaging.reader import Record, TopicReader
 from services.messaging.records import cards as card_records
 from services.messaging.records import worker_failures as failure_records
 from services.messaging.records.fields import Unreadable, log_unreadable
-from services.messaging.records.values import PublishedRow, Signal, decode_row, decode_signal, is_signal
+from services.messaging.records.values import PublishedRow, Signal, decode_row, decode_signal, is_arrivals, is_signal
 from services.runtime.worker_failures import WorkerFailure
 
 _Kept = TypeVar("_Kept")
@@ -101,6 +101,8 @@ class _Latest:
                 _put(self._cards, key, record.value, card_records.decode)
             case topics.WORKER_FAILURES:
                 _put(self._failures, key, record.value, failure_records.decode)
+            case _ if is_arrivals(key):
+                pass  # for the exporter
             case _ if is_signal(key):
                 _put(self._signals, key, record.value, decode_signal)
             case _:
@@ -152,7 +154,7 @@ def troubles(published: DistrictStatus) -> list[str]:
     return found
 
 
-_STAGES = {"cases": "办件处理", "kpis": "指标汇总"}
+_STAGES = {"cases": "办件处理", "kpis": "数据汇总"}
 
 
 def failing(failure: WorkerFailure) -> str:

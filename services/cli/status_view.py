@@ -5,7 +5,7 @@ left out, those that matter least first. East Asian characters are two cells wid
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -15,13 +15,20 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.words.misses import left_in_short
+from services.catalog.words.misses import left_in_short, pace_in_short
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import SIGNS, STATE_NAMES, measure_title, state_name
 from services.cli.status_reading import DistrictStatus, troubles
 from services.domain.judging.data_quality import FORECASTS
 from services.domain.plan.plan import Plan, Promise, Title
-from services.domain.results.budget import Versions, distance_of, is_official, misses_left_of
+from services.domain.results.budget import (
+    Versions,
+    distance_of,
+    is_official,
+    misses_left_of,
+    pace_of,
+    shows_the_month,
+)
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, Level, State, ValueRow
 from services.domain.results.windows import ALL
@@ -88,6 +95,8 @@ class Line(NamedTuple):
     promise: Promise
     row: ValueRow
     red_cards: int
+    pace: float | None = None
+    """Of its misses in the month (`budget.pace_of`)."""
 
     @property
     def state(self) -> State:
@@ -157,11 +166,16 @@ class StatusView:
             for card in published.cards
             if card.level == Level.RED and not card.cleared_at and self._is_asked(card.unit)
         )
-        found = []
+        found, paces = [], dict[str, float | None]()
         for row in published.rows:
             promise = self._versions.at(row)
-            if promise is not None and row.unit == self._wish.unit and is_official(row, promise):
+            if promise is None or row.unit != self._wish.unit:
+                continue
+            if is_official(row, promise):
                 found.append(Line(promise, row, red[promise.id]))
+            elif shows_the_month(row, promise):
+                paces[promise.id] = pace_of(row, promise)
+        found = [line._replace(pace=paces.get(line.promise.id)) for line in found]
         return sorted(found, key=lambda one: worst_first(one.promise, one.state, distance_of(one.row, one.promise)))
 
     def _chosen(self, lines: list[Line]) -> list[Line]:
@@ -213,15 +227,14 @@ class StatusView:
         through, computed = (_clock(text) for text in (published.watermark, published.computed_at))
         through = through or self._either("未知", "an unknown time")
         short = self._either(f"数据截至 {through}", f"as of {through}")
-        long = short + self._either(f"，计算于 {computed}（计划时钟）", f", computed at {computed} (plan time)")
+        long = short + self._either(f"，计算于 {computed}（系统时间）", f", computed at {computed} (plan time)")
         return Text(long if computed and cell_len(long) <= width else short, "dim")
 
-    @staticmethod
-    def _wrong(published: DistrictStatus) -> list[Text]:
+    def _wrong(self, published: DistrictStatus) -> list[Text]:
         """What is wrong with the machinery, and how many cases cannot be judged."""
         found = [Text(line, "bold red") for line in troubles(published)]
         if published.quarantined:
-            found.append(quarantine_line(published.quarantined))
+            found.append(quarantine_line(published.quarantined, self._either))
         return found
 
     def _room(self, published: DistrictStatus, size: Size) -> int:
@@ -252,10 +265,11 @@ class StatusView:
             column("状态", "state", _ALWAYS, map(self._state, listed), is_number=False),
             column("编号", "KPI", _ALWAYS, (line.promise.id for line in listed), is_number=False),
             column("承诺", "promise", _NAME, (self._say(line.promise.title) for line in listed), is_number=False),
-            column("当前值", "value", _ALWAYS, map(self._value, listed)),
+            column("完成值", "value", _ALWAYS, map(self._value, listed)),
             column("目标", "target", 8, (self._target(line.promise) for line in listed)),
-            column("件数", "n", 5, (line.row.n for line in listed)),
-            column("余量", "misses left", 7, map(self._left, listed)),
+            column("样本量", "n", 5, (line.row.n for line in listed)),
+            column("剩余允许数", "misses left", 7, map(self._left, listed)),
+            column("本月件数", "misses of the month", 1, map(self._pace, listed)),
             column("红牌", "red", 6, (_red(line.red_cards) for line in listed)),
             column("超期未办结", "open late", 3, (_blank_zero(line.row.open_overdue) for line in listed)),
             column("预测", "forecast", 2, (forecast(published, line) for line in listed)),
@@ -288,6 +302,9 @@ class StatusView:
         style = "bold red" if left < 0 and not line.promise.is_never_red else ""
         return Text(self._say(left_in_short(line.promise, left)), style)
 
+    def _pace(self, line: Line) -> str:
+        return "" if line.pace is None else self._say(pace_in_short(line.pace))
+
     # ---- cards ---------------------------------------------------------------------------------------
     def _cards(self, cards: Sequence[Card], most: int | None, width: int) -> list[RenderableType]:
         """Open cards by unit, the unit with most red cards first, and how many of them are about a node only."""
@@ -306,7 +323,7 @@ class StatusView:
             Column(either("未解除的红黄牌", "open cards"), names, is_number=False, keep=_NAME),
             counted(self._say(terms.red_card), red, _ALWAYS, "bold red"),
             counted(self._say(terms.yellow_card), yellow, 8),
-            counted(either("其中环节", "of nodes"), of_nodes, 1),
+            counted(either("其中环节亮牌", "of nodes"), of_nodes, 1),
         ]
         parts: list[RenderableType] = [table_of(columns, min(width, 78))]
         if more := len(units) - len(shown):
@@ -385,9 +402,10 @@ def _clock(text: str) -> str:
         return text
 
 
-def quarantine_line(count: int) -> Text:
-    """How many cases cannot be judged, and what to do."""
-    return Text(f"隔离办件 / quarantined cases: {count} → kpiwatch cases quarantined", "bold red")
+def quarantine_line(count: int, either: Callable[[str, str], str]) -> Text:
+    """How many cases cannot be judged, and what to do. `either`: of a Chinese and an English text the one asked for."""
+    said = either(f"已隔离办件{count}件", f"quarantined cases: {count}")
+    return Text(f"{said} → kpiwatch cases quarantined", "bold red")
 
 
 def forecast(published: DistrictStatus, line: Line) -> str:

@@ -36,7 +36,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from services.casebook.casebook import BadCursor as BadCaseCursor
+from services.casebook.bad_cursor import BadCursor as BadCaseCursor
 from services.casebook.database import CasebookUnavailable
 from services.desk import words
 from services.desk.accounts.database import AccountsUnavailable
@@ -51,6 +51,7 @@ from services.desk.pages import (
     cards,
     cases,
     centre,
+    counted,
     home,
     logs,
     promises,
@@ -75,6 +76,7 @@ FAMILIES: Final[tuple[Pages, ...]] = (
     promises.PAGES,
     cards.PAGES,
     cases.PAGES,
+    counted.PAGES,
     supervision.PAGES,
     assignments.PAGES,
     accounts.PAGES,

@@ -26,7 +26,7 @@ NAVIGATION: Final = (
     Entry("/notices", Title(zh="通知", en="Notices"), Access.READ),
     Entry("/sources", Title(zh="数据源", en="Sources"), Access.READ),
     Entry("/accounts", Title(zh="账号", en="Accounts"), Access.MANAGE),
-    Entry("/runbooks", Title(zh="告警手册", en="Runbooks"), Access.ANYONE),
+    Entry("/runbooks", Title(zh="处置手册", en="Runbooks"), Access.ANYONE),
     Entry("/logs", Title(zh="日志", en="Logs"), Access.LOGS),
 )
 """In the order of the menu."""

@@ -35,9 +35,9 @@ class Shown(NamedTuple):
 
 
 def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
-    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`; `colon`;
-    `common`, the words of `words.py`; `asset(name)`, the address of a static file; `unit_name(id)`; and what `content`
-    has."""
+    """A page. In it: `say(title)`; `moment(time)` and `day(time)` in the plan's zone; `may(access, about)`; `colon`,
+    `comma` and `bracketed(text)` of the language; `common`, the words of `words.py`; `asset(name)`, the address of a
+    static file; `unit_name(id)`; and what `content` has."""
     zone = Zone(shown.plan.head.timezone)
 
     def say(title: Title) -> str:
@@ -53,6 +53,8 @@ def render(template: str, shown: Shown, content: Mapping[str, Any]) -> str:
             {
                 "say": say,
                 "colon": ": " if shown.language == "en" else "：",
+                "comma": ", " if shown.language == "en" else "，",
+                "bracketed": lambda text: f" ({text})" if shown.language == "en" else f"（{text}）",
                 "unit_name": unit_name,
                 "moment": lambda time: say(moment(time, zone)),
                 "day": lambda time: say(day_title(date.fromordinal(zone.day(time)))),

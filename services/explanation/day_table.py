@@ -15,7 +15,7 @@ from services.domain.results.explain_days import Account, AccountedDay
 from services.domain.time.calendar import DayKind, weekday
 from services.domain.time.zone import Zone
 from services.explanation.phrases import amount_text, both, day_words
-from services.explanation.words import ENGLISH_WEEKDAYS, WEEKDAYS
+from services.explanation.words import ENGLISH_HOLIDAYS, ENGLISH_WEEKDAYS, WEEKDAYS
 
 _SHORT = 14
 """Days of an account that is shown in full."""
@@ -113,5 +113,11 @@ def run_words(run: Sequence[AccountedDay], say: Callable[[Title], str] = both) -
     working = sum(day.kind in _WORKED for day in run)
     off = len(run) - working
     text = say(Title(zh=f"工作日{working}日、休息日{off}日", en=f"{working} working days, {off} days off"))
-    holidays = "、".join(dict.fromkeys(day.holiday for day in run if day.holiday))
-    return f"{text}（含{holidays}）" if holidays else text
+    holidays = list(dict.fromkeys(day.holiday for day in run if day.holiday))
+    if not holidays:
+        return text
+    among = Title(
+        zh=f"（含{'、'.join(holidays)}）",
+        en=f", {' and '.join(ENGLISH_HOLIDAYS.get(each, 'a holiday') for each in holidays)} among them",
+    )
+    return text + (among.zh if say is both else say(among))

@@ -118,7 +118,7 @@ class Page:
 
     # ---- what happened ---------------------------------------------------------------------------------
     def _history(self) -> Iterator[RenderableType]:
-        yield Text("\n经过 What happened", style="bold underline")
+        yield Text("\n办理经过 What happened", style="bold underline")
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
@@ -264,7 +264,7 @@ class Page:
     def _decided(self, explained: Explained) -> Iterator[str]:
         """What was decided on late entries: each decision is on what had arrived by then."""
         for each in explained.decisions:
-            word = ("认定", "confirmed") if each.decision == "accepted" else ("不予认定", "rejected")
+            word = ("予以认定", "confirmed") if each.decision == "accepted" else ("不予认定", "rejected")
             through = clock(each.through, self._zone)
             yield f"{word[0]}截至 {through} 到达的补录 / {word[1]}, of what had arrived by {through}"
 
@@ -290,7 +290,7 @@ class Page:
         terms = self._plan.names.terms
         yield Text(f"\n{terms.yellow_card.zh}、{terms.red_card.zh} Cards", style="bold underline")
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for column in ("承诺", "等级 card", "亮牌 raised", "解除 cleared", "原因 why"):
+        for column in ("承诺", "牌色 card", "亮牌 raised", "解除 cleared", "原因 why"):
             table.add_column(column, overflow="fold")
         for card in sorted(self._explanation.cards, key=lambda each: each.raised_at):
             red = card.level == "red"

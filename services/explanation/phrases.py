@@ -30,6 +30,19 @@ def both(title: Title) -> str:
     return title.zh if title.zh == title.en else f"{title.zh} {title.en}"
 
 
+_ENGLISH_MARKS = str.maketrans({"；": "; ", "：": ": ", "，": ", ", "、": ", ", "（": " (", "）": ")"})
+
+
+def in_english_marks(text: str) -> str:
+    """A text in English alone, whose parts are joined by the marks of Chinese."""
+    return text.translate(_ENGLISH_MARKS).strip()
+
+
+def _colon(say: Callable[[Title], str]) -> str:
+    """Between a name and what it is; a text in both languages has that of English."""
+    return ": " if say is both else "："
+
+
 # ---- days --------------------------------------------------------------------------------------------------
 def day_words(
     day: AccountedDay, counted: Account, zone: Zone, names: NameBook, say: Callable[[Title], str] = both
@@ -57,7 +70,7 @@ def going_on(day: AccountedDay, names: NameBook, say: Callable[[Title], str] = b
     """Reasons for which the case was suspended while this clock went on; empty where there are none."""
     if not day.other_reasons:
         return ""
-    return f"；{say(_GOES_ON)}: {_reasons(day.other_reasons, names, say)}"
+    return f"；{say(_GOES_ON)}{_colon(say)}{_reasons(day.other_reasons, names, say)}"
 
 
 def _reasons(codes: Iterable[str], names: NameBook, say: Callable[[Title], str]) -> str:
@@ -78,7 +91,7 @@ def _stopped(day: AccountedDay, names: NameBook, say: Callable[[Title], str]) ->
         stopped, outside = _STOPPED, _OUTSIDE
     else:
         return ""
-    reasons = f"；{say(stopped)}: {_reasons(day.reasons, names, say)}" if day.reasons else ""
+    reasons = f"；{say(stopped)}{_colon(say)}{_reasons(day.reasons, names, say)}" if day.reasons else ""
     return reasons + (f"；{say(outside)}" if day.outside else "")
 
 
@@ -109,7 +122,8 @@ def extension_words(extension: Extension, why: str, zone: Zone, say: Callable[[T
 
 def duration(counted: Account, say: Callable[[Title], str] = both) -> str:
     """`4 working days = 6 - 2 (clock stopped)`. `say`: in which language; by default in both."""
-    text = f"{amount_text(counted.net, counted.scale)} {say(MEASURES[counted.measure])}"
+    between = " " if say is both else say(Title(zh="", en=" "))
+    text = f"{amount_text(counted.net, counted.scale)}{between}{say(MEASURES[counted.measure])}"
     if counted.still:
         gross, still = amount_text(counted.gross, counted.scale), amount_text(counted.still, counted.scale)
         text += f" = {gross} − {still}（{say(_STOPPED)}）"

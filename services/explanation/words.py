@@ -42,9 +42,11 @@ OUTCOMES = {
     Outcome.OVERDUE: Word("✗", "超期未办结", "OVERDUE, still open", _RED),
     Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
-    Outcome.LATE_ENTRY: Word("△", "逾期补录后按期，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
+    Outcome.LATE_ENTRY: Word("△", "逾期补录后按期，待认定", "met by LATE ENTRY, not confirmed", "bold yellow"),
     Outcome.UNMEASURED: Word("?", "未报送，无法评价", "UNMEASURED: not reported", "yellow"),
-    Outcome.UNCLASSIFIED: Word("?", "要素未填，无法归类", "UNCLASSIFIED: a selecting field is not reported", "yellow"),
+    Outcome.UNCLASSIFIED: Word(
+        "?", "要素未填报，无法归类", "UNCLASSIFIED: a selecting field is not reported", "yellow"
+    ),
     Outcome.COUNTED: Word("•", "计入", "counted"),
 }
 _OF_NO_LIMIT = {
@@ -52,7 +54,7 @@ _OF_NO_LIMIT = {
     Outcome.MET: Word("✓", "符合", "met", "green"),
     Outcome.MISSED: Word("✗", "不符合", "MISSED", _RED),
     Outcome.OVERDUE: Word("✗", "不符合，未办结", "MISSED, still open", _RED),
-    Outcome.LATE_ENTRY: Word("△", "补录后符合，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
+    Outcome.LATE_ENTRY: Word("△", "逾期补录后符合，待认定", "met by LATE ENTRY, not confirmed", "bold yellow"),
 }
 MEASURES = {
     "working_days": Title(zh="个工作日", en="working days"),

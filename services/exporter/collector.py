@@ -6,16 +6,19 @@ A metric is one function of a `ScrapeInput`, with `@exported(METRIC)` above it. 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
+from prometheus_client.utils import floatToGoString
 
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
 from services.exporter.exposition import WrittenSample
 from services.exporter.snapshot import NO_UNIT, Scrape, Snapshot
+from services.messaging.records.latencies import BOUNDS_MS
 from services.messaging.records.tallies import Progress
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
@@ -25,8 +28,8 @@ _SECOND_US = 1_000_000
 NO_SOURCE = "-"
 """In the place of a source: it is not known which."""
 
-Figures = Iterable[tuple[tuple[str, ...], float]]
-"""Label values in the metric's order, and the value."""
+Figures = Iterable[tuple[tuple[str, ...], float | tuple[int, ...]]]
+"""Label values in the metric's order, and the value; of a histogram `Latencies.packed`, empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,16 @@ def _stream_lag(given: ScrapeInput) -> Figures:
     return _by_partition(given, lambda progress: progress.lag)
 
 
+@exported(metrics.EVENT_TO_CARD)
+def _event_to_card(given: ScrapeInput) -> Figures:
+    return _by_partition(given, lambda progress: progress.answered)
+
+
+@exported(metrics.EVENT_TO_VALUE)
+def _event_to_value(given: ScrapeInput) -> Figures:
+    return [((), given.scrape.waited)]
+
+
 @exported(metrics.EVENTS)
 def _events(given: ScrapeInput) -> Figures:
     return _one(given.counts.events)
@@ -172,7 +185,7 @@ def _by_source(given: ScrapeInput, counts: Callable[[Progress], Mapping[str, int
         yield from (((source or NO_SOURCE, str(number)), count) for source, count in found.items())
 
 
-def _by_partition(given: ScrapeInput, figure: Callable[[Progress], float]) -> Figures:
+def _by_partition(given: ScrapeInput, figure: Callable[[Progress], float | tuple[int, ...]]) -> Figures:
     return (((str(number),), figure(progress)) for number, progress in sorted(given.scrape.progress.items()))
 
 
@@ -192,18 +205,27 @@ class PlanCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """All families."""
-        given = ScrapeInput(self._now(), self._snapshot.scrape(), self._counts(), self._working_time)
+        scrape = self._snapshot.scrape()
+        yield from self.of_records(scrape)
+        yield from self.of_the_moment(scrape)
+
+    def of_records(self, scrape: Scrape) -> Iterator[Family]:
+        """Those that change with the records only: value rows, signals, and what the plan says."""
         for metric in (
             *metrics.ROW_METRICS.values(),
             *metrics.OF_A_PROMISE,
             metrics.STATE,
             metrics.STATE_AT_MIDNIGHT,
         ):
-            yield _of_samples(metric, given.scrape.rows.get(metric.name, []))
+            yield _of_samples(metric, scrape.rows.get(metric.name, []))
         for metric in (*metrics.FORECAST_METRICS.values(), metrics.SIGNAL, metrics.SIGNAL_OF):
-            yield _of_samples(metric, given.scrape.signals.get(metric.name, []))
+            yield _of_samples(metric, scrape.signals.get(metric.name, []))
         yield from self._of_plan
-        last_events = _last_events(given.scrape.progress.values())
+
+    def of_the_moment(self, scrape: Scrape) -> Iterator[Family]:
+        """Those that change with time, too, and what is small."""
+        given = ScrapeInput(self._now(), scrape, self._counts(), self._working_time)
+        last_events = _last_events(scrape.progress.values())
         yield from _families(source_samples(self._plan, self._working_time, last_events, given.now))
         for metric, figures in EXPORTED.items():
             yield _family(metric, figures(given))
@@ -224,8 +246,21 @@ def _families(samples: Iterable[tuple[Metric, list[Measured]]]) -> Iterator[Fami
 
 
 def _family(metric: Metric, figures: Figures) -> Family:
-    samples = [Sample(metric.name, dict(zip(metric.labels, values, strict=True)), value) for values, value in figures]
-    return _of_samples(metric, samples)
+    return _of_samples(metric, [sample for values, value in figures for sample in _samples(metric, values, value)])
+
+
+def _samples(metric: Metric, values: Sequence[str], value: float | tuple[int, ...]) -> Iterator[Sample]:
+    labels = dict(zip(metric.labels, values, strict=True))
+    if not isinstance(value, tuple):
+        yield Sample(metric.name, labels, value)
+    elif value:
+        total_ms, *counts = value
+        ends = (*(floatToGoString(bound / 1000) for bound in BOUNDS_MS), "+Inf")  # type: ignore[no-untyped-call]
+        bucket, count_of_all, sum_of_all = metric.samples
+        for end, count in zip(ends, accumulate(counts), strict=True):
+            yield Sample(bucket, labels | {"le": end}, count)
+        yield Sample(count_of_all, labels, sum(counts))
+        yield Sample(sum_of_all, labels, total_ms / 1000)
 
 
 def _of_samples(metric: Metric, samples: Sequence[Sample]) -> Family:

@@ -30,7 +30,8 @@ class WrittenSample(Sample):
 
 
 def exposition(families: Iterable[Family]) -> bytes:
-    """All families in the text format 0.0.4. Gauges and counters with legal names only: what this exporter has."""
+    """All families in the text format 0.0.4. Gauges, counters and histograms with legal
+    names only: what this exporter has."""
     lines: list[str] = []
     for family in families:
         name = f"{family.name}_total" if family.type == "counter" else family.name

@@ -16,7 +16,9 @@ from services.exporter.published_values import ROW_BUDGET, PublishedValues
 from services.messaging import topics
 from services.messaging.records import cards, dead_letters, quarantine, tallies, verdicts, worker_failures
 from services.messaging.records.fields import Unreadable
+from services.messaging.records.latencies import Latencies, real_ms
 from services.messaging.records.tallies import Progress
+from services.messaging.records.values import Arrivals, decode_arrivals, is_arrivals
 from services.runtime.worker_failures import WorkerFailure
 
 REASONS = tuple(reason.value for reason in Reason)
@@ -46,6 +48,8 @@ class Scrape:
     """Reason → dead letters."""
     progress: dict[int, Progress]
     """Source partition → how far its owner has got."""
+    waited: tuple[int, ...]
+    """How long events waited until the values that count them could be scraped (`Latencies.packed`)."""
     failures: list[WorkerFailure]
     """Of workers that die again and again."""
     unreadable: dict[str, int]
@@ -72,10 +76,16 @@ class Snapshot:
         self._dead_letters = Counter(dict.fromkeys(REASONS, 0))
         self._letters: set[int] = set()
         self._progress: dict[int, Progress] = {}
+        self._arrivals: list[Arrivals] = []
+        """Of events that the rows count which have come in and are not written yet."""
+        self._waited = Latencies()
+        self._started_ms = real_ms()
         self._failures: dict[bytes, WorkerFailure] = {}
         self._unreadable: Counter[str] = Counter()
+        self.taken = 0
+        """How many records have been taken in."""
         self._takers: Mapping[str, Take] = {
-            topics.KPI_VALUES: self._values.take,
+            topics.KPI_VALUES: self._take_value,
             topics.ALERT_CARDS: self._take_card,
             topics.CASE_VERDICTS: self._take_verdict,
             topics.CASE_QUARANTINE: self._take_quarantine,
@@ -93,6 +103,7 @@ class Snapshot:
         """Take a record in. Returns why it cannot be read; empty if it can. Such a record is counted and passed over:
         metrics must not stop for it."""
         with self._lock:
+            self.taken += 1
             try:
                 self._takers[topic](key or b"", value)
             except Unreadable as error:
@@ -100,11 +111,29 @@ class Snapshot:
                 return str(error)
         return ""
 
+<<<<<<< HEAD
+=======
     def settle(self) -> None:
         """Write what has come in, so that no scrape waits for it."""
         with self._lock:
             self._values.make_samples()
+            self._note_waited()
 
+    def _note_waited(self) -> None:
+        """The values that count these events can be scraped now."""
+        arrivals, self._arrivals = self._arrivals, []
+        for each in arrivals:
+            self._waited.add(dict(each.arrivals), real_ms())
+
+    def _take_value(self, key: bytes, value: bytes | None) -> None:
+        """A value row, signal or forecast; or when the events arrived that the rows before it count anew. What was
+        published before this process started says nothing of how long they waited."""
+        if not is_arrivals(key):
+            self._values.take(key, value)
+        elif value is not None and (arrivals := decode_arrivals(value)).published_ms >= self._started_ms:
+            self._arrivals.append(arrivals)
+
+>>>>>>> w-worker
     def _take_card(self, key: bytes, value: bytes | None) -> None:
         """A card counts while it is active."""
         card = None if value is None else cards.decode(value)
@@ -151,6 +180,12 @@ class Snapshot:
         if known is None or progress.epoch >= known.epoch:
             self._progress[progress.partition] = progress
 
+    @property
+    def partitions(self) -> int:
+        """Of how many source partitions it is known how far their owner has got."""
+        with self._lock:
+            return len(self._progress)
+
     def _take_failure(self, key: bytes, value: bytes | None) -> None:
         """A worker that dies again and again; removed once it works."""
         if value is None:
@@ -170,6 +205,7 @@ class Snapshot:
                 signals=self._values.signals(),
                 dead_letters=dict(self._dead_letters),
                 progress=dict(self._progress),
+                waited=self._waited.packed(),
                 failures=list(self._failures.values()),
                 unreadable=self._all_unreadable(),
                 hidden=self._values.hidden(),

@@ -2,10 +2,11 @@
 into compliance."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 from services.domain.plan.plan import Objective, Promise
-from services.domain.results.budget import distance_of
+from services.domain.results.budget import distance_of, exact_value
 from services.domain.results.published import ValueRow
 
 _IN_THE_UNIT = ("value", "lower", "upper", "objective", "mean_gross", "p50", "p95")
@@ -49,7 +50,7 @@ def rounded(row: ValueRow, promise: Promise) -> str:
     times = 100 if is_of_whole else 1
     number = (Decimal(row.value) * times).quantize(_HUNDREDTH, ROUND_HALF_EVEN)
     if is_of_whole:
-        number = _not_whole(Decimal(row.value), number)
+        number = _not_whole(exact_value(row), number)
     if promise.target is not None and (distance_of(row, promise) or 0) > 0:
         number = _not_reached(promise.target, row, number, times)
     text = f"{number.normalize():f}"
@@ -60,11 +61,11 @@ def _not_reached(target: Objective, row: ValueRow, number: Decimal, times: int) 
     """A rounded figure that misses its target, moved off it where rounding has brought it there."""
     if not target.holds(number / times):
         return number
-    is_above = target.relation == "<=" or (target.relation == "=" and Decimal(row.value) > target.amount)
+    is_above = target.relation == "<=" or (target.relation == "=" and exact_value(row) > Fraction(target.amount))
     return target.amount * times + (_HUNDREDTH if is_above else -_HUNDREDTH)
 
 
-def _not_whole(share: Decimal, per_cent: Decimal) -> Decimal:
+def _not_whole(share: Fraction, per_cent: Decimal) -> Decimal:
     """Neither does a share read as all, or as none, that is not."""
     if share < 1 <= per_cent / 100:
         return 100 - _HUNDREDTH

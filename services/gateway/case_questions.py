@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import orjson
 
+from services.casebook.bad_cursor import BadCursor
 from services.casebook.case_filter import CaseFilter
-from services.casebook.casebook import BadCursor, Casebook, ReadUntil
+from services.casebook.casebook import Casebook, ReadUntil
 from services.casebook.database import CasebookUnavailable
 from services.casebook.document import account_documents, page_document
 from services.casebook.what_if import Numbered, TouchedCase, WhatIf, case_document, titles

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 from fastapi import FastAPI, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from services.casebook.bad_cursor import BadCursor
 from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
-from services.casebook.casebook import MOST_CASES, BadCursor
+from services.casebook.casebook import MOST_CASES
 from services.casebook.database import CasebookUnavailable
 from services.domain.results.published import Level
 from services.domain.time.rfc3339 import instant_from

@@ -14,9 +14,9 @@ _HEADER = (
 )
 _WHAT = Title(
     zh="告警说明出现了需要有人处理或知悉的情形：承诺未达标或有未达标风险、数据源未报送、系统某一部分中断。"
-    "情形持续一段时间后发出，情形消除后自行解除，无须人工关闭。每条告警写明：由哪个单位处理，出现什么情形，要求做什么，"
+    "情形持续一段时间后发出告警；情形消除后，告警自行解除，无须人工关闭。每条告警写明：由哪个单位处理，出现什么情形，要求做什么，"
     "看哪张看板，按哪份处置手册办理。\n\n"
-    "单件办件的黄色、红色提醒逐件通知承办单位，在告警系统中只供查看和静默。",
+    "单件办件的黄牌、红牌逐件通知承办单位，在告警系统中只供查看和静默。",
     en="An alert reports a condition that somebody has to act on or to know: a promise is missed or at risk, a source "
     "is silent, a part of the system has stopped. It begins when the condition has lasted for some time, and ends by "
     "itself when the condition is over: nobody closes it. Each alert says which unit acts, what has happened, what is "
@@ -28,7 +28,7 @@ _READ = Title(
     zh="依次看四项。\n\n"
     "1. 看“要求”：决定何时处理（见下）。\n"
     "2. 看“单位”：由谁处理。承诺的全区告警由牵头单位处理，系统告警由运行中心处理。\n"
-    "3. 打开看板：看当前数值和变化。\n"
+    "3. 打开看板：看完成值及其变化。\n"
     "4. 打开处置手册：含义、处置单位、核查方法、处置与解除。",
     en="Four things, in this order.\n\n"
     "1. What it asks for: when to act (below).\n"

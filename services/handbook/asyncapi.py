@@ -91,7 +91,11 @@ _OF_EVENTS: Final = (
 _OF_LETTERS: Final = "Refused events with the reason; kept for 30 days."
 _OF_CARDS: Final = "The latest state of each card. A record without a value retracts it."
 _OF_VERDICTS: Final = "Misses, late entries and reversals. A record without a value retracts it."
-_OF_VALUES: Final = "The latest value of each promise, unit, item and window, and signals of bad data beside them."
+_OF_VALUES: Final = (
+    "The latest value of each promise, unit, item and window, and signals of bad data beside them. A value is sent "
+    "when it changes, each day and every ten minutes, those of the whole district every 15 seconds: the latest "
+    "watermark of all says up to when they are complete. The record under the key arrivals| is for kpiwatch alone."
+)
 
 
 def _channel(each: _Channel) -> Document:

@@ -67,7 +67,7 @@ def _section(promise: Promise, plan: Plan, law: Law, *, alone: bool) -> Iterator
     yield from _choices(promise)
     yield from _heading("通知对象", "Who is notified", alone)
     yield from table(("", ""), _recipients(promise, plan))
-    yield from _heading("来源报送要求", "What a source sends", alone)
+    yield from _heading("数据源报送要求", "What a source sends", alone)
     yield from _vocabulary(promise, plan)
     yield from _heading("样例", "Sample events", alone)
     yield from _samples(promise, law)
@@ -199,6 +199,10 @@ def _named_codes(codes: Iterable[str], name: Callable[[str], Title]) -> str:
     return "<br>".join(f"{name(code).zh} {name(code).en} `{code}`" for code in codes)
 
 
+_ALERTS = "../alerts.md"
+"""What each severity asks for, from a page of a promise."""
+
+
 # ---- who ---------------------------------------------------------------------------------------------------
 def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "牵头单位 Lead", _units(promise.lead, plan)
@@ -211,15 +215,16 @@ def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
         return
     if _has_cards(promise):
         yield (
-            "办件提醒 Cards",
+            "亮牌通知 Cards",
             "先通知当前环节承办单位，再通知牵头单位<br>the unit that holds the current node, then the lead",
         )
     severity, colour = SEVERITY_OF_A_MISS[promise.strength], COLOUR_OF_A_MISS[promise.strength]
     asked, window = SEVERITY_NAMES[severity], window_names(plan.head)[promise.official_window]
     yield (
         "通知方式 Routing",
-        f"未达标时：{asked.zh}（正式统计期：{window.zh}）<br>"
-        f"when missed in the official window ({window.en}): {asked.en}; severity `{severity}`, level `{colour}`",
+        f"未达标时：[{asked.zh}]({_ALERTS})（正式统计期：{window.zh}）<br>"
+        f"when missed in the official window ({window.en}): [{asked.en}]({_ALERTS}); severity `{severity}`, "
+        f"level `{colour}`",
     )
 
 
@@ -236,7 +241,7 @@ def _vocabulary(promise: Promise, plan: Plan) -> Iterator[str]:
         head = ("属性 Attribute", "类型 Type", "取值 Values", "本承诺所用 Used here")
         names = names_for(promise, plan)
         yield from table(head, (_attribute(name, spec, promise, names) for name, spec in needs.attributes))
-    sources = ("来源 Source", "通常延迟 Usual delay", "可代报单位 Units")
+    sources = ("数据源 Source", "通常间隔 Usual delay", "可代报单位 Units")
     yield from table(sources, (_source(source, plan) for source in sources_for(promise, plan)))
 
 
@@ -278,7 +283,7 @@ def _field(code: str, names: NameBook) -> Title:
 _TYPES = {
     "bool": Title(zh="是否", en="yes or no"),
     "integer": Title(zh="整数", en="whole number"),
-    "number": Title(zh="数值", en="number"),
+    "number": Title(zh="数字", en="number"),
     "code": Title(zh="代码", en="code"),
     "codes": Title(zh="多个代码", en="codes"),
     "text": Title(zh="文本", en="text"),
@@ -330,7 +335,7 @@ def _samples(promise: Promise, law: Law) -> Iterator[str]:
         title = sample_name(sample.name, promise)
         yield f"**{title.zh} {title.en}.** {_verdict(sample, promise, law)}"
         yield ""
-        head = ("时间 Time", "来源 Source", "类型 Type", "内容 Data")
+        head = ("时间 Time", "数据源 Source", "类型 Type", "内容 Data")
         yield from table(head, (_event(event) for event in sample.events))
         yield from _as_file(sample)
 
@@ -348,7 +353,7 @@ def _figure(expected: Expected, plan: Plan) -> str:
     of = "" if expected.unit == ALL else f"（{unit_title(expected.unit, plan).zh} `{expected.unit}`）"
     numerator = "" if expected.numerator is None else f"分子 numerator {expected.numerator}，"
     value = written(expected.value) or "—"
-    return f"{numerator}样本量 n {expected.n}，数值 value {value}{of}"
+    return f"{numerator}样本量 n {expected.n}，完成值 value {value}{of}"
 
 
 def _event(event: Mapping[str, Any]) -> tuple[str, str, str, str]:

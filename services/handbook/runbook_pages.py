@@ -7,6 +7,7 @@ its frame. A link that no page answers is an error here, so that no reader meets
 import re
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -113,6 +114,9 @@ def _is_chinese_text(inline: Token) -> bool:
 def _rendered(block: list[Token]) -> str:
     for link in (child for token in block for child in token.children or () if child.type == "link_open"):
         link.attrSet("href", _address(str(link.attrGet("href"))))
+    for cell, inline in pairwise(block):
+        if cell.type in ("td_open", "th_open"):
+            cell.attrSet("lang", "zh-CN" if _is_chinese_text(inline) else "en")
     shown: str = _READER.renderer.render(block, _READER.options, {})
     return shown
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from services.catalog.words.case_verdicts import miss_of_card
 from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan
 from services.domain.time.rfc3339 import read
@@ -30,17 +31,17 @@ def _chinese(circular: IssuedCircular, plan: Plan) -> OrderText:
     promise = next((one for one in plan.promises if one.key == step.key.kpi), None)
     what = promise.title.zh if promise is not None else step.key.kpi
     clause = f"：“{promise.clause}”" if promise is not None else ""
-    due = f"，应于{time_zh(step.due_at)}前完成" if step.due_at else "，不符合要求"
+    due = f"，应于{time_zh(step.due_at)}前完成" if step.due_at else "，不符合方案要求"
     number = f"（{head.number}）" if head.number else ""
     return OrderText(
         lang="zh",
         office=head.supervision.office.zh,
         number=f"台账第{record.number}号",
-        title=f"关于“{what}”超期办件的通报",
+        title=f"关于“{what}”{miss_of_card(promise, step.key.node, step.due_at)}办件的通报",
         to="各有关单位：",
         paragraphs=(
             f"{unit_title(step.unit, plan).zh}承办的办件{_subject(step)}{due}。"
-            f"该办件于{day_zh(step.raised_at)}转为红牌，经督办，至{day_zh(step.at)}满{step.days}个工作日仍未办结，现予通报。",
+            f"该办件于{day_zh(step.raised_at)}被亮红牌，经督办，至{day_zh(step.at)}满{step.days}个工作日仍未办结，现予通报。",
             f"《{head.title.zh}》{number}要求{clause}。",
             "请承办单位尽快办结，并书面报告原因和整改措施；请各单位引以为戒，按期兑现承诺。",
             f"发送单位：{'、'.join(unit_title(unit, plan).zh for unit in circular.units)}。",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from services.catalog.words.case_verdicts import miss_of_card
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.times import day_title
 from services.domain.intake.visible_text import LINES, visible
@@ -75,7 +76,9 @@ def _chinese(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
     unit = plan.units[step.unit].title.zh if step.unit in plan.units else step.unit
     what = promise.title.zh if promise is not None else step.key.kpi
     node = f"“{_node(order, plan, promise).zh}”环节" if step.key.node != WHOLE else ""
-    due = f"，应于{time_zh(step.due_at)}前完成" if step.due_at else "，不符合要求"
+    due = f"，应于{time_zh(step.due_at)}前完成" if step.due_at else "，不符合方案要求"
+    miss = miss_of_card(promise, step.key.node, step.due_at)
+    broken = "已超期" if miss == "超期" else "不符合方案要求"
     earlier = "、".join(_STEPS_ZH[one] for one in order.before if one in _STEPS_ZH)
     after = f"经{earlier}，" if earlier else ""
     number = f"（{head.number}）" if head.number else ""
@@ -85,12 +88,12 @@ def _chinese(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
         lang="zh",
         office=head.supervision.office.zh,
         number=order.written(plan),
-        title=f"关于督办“{what}”超期办件的通知",
+        title=f"关于督办“{what}”{miss}办件的通知",
         to=f"{unit}：",
         paragraphs=(
-            f"你单位承办的下列办件已超期，{after}仍未办结，现予督办。",
+            f"你单位承办的下列办件{broken}，{after}仍未办结，现予督办。",
             f"一、督办事项。{what}（{step.key.kpi}）{node}，办件编号{_subject(order)}{due}。该办件于"
-            f"{day_zh(step.raised_at)}转为红牌，至{day_zh(step.at)}已满{step.days}个工作日。",
+            f"{day_zh(step.raised_at)}被亮红牌，至{day_zh(step.at)}已满{step.days}个工作日。",
             f"二、督办依据。《{head.title.zh}》{number}{clause}。",
             f"三、办理要求。{answer}书面回告办理进展、未办结原因和预计办结日期；"
             "有正当理由的，一并说明。办结后予以销号。",

@@ -1,12 +1,14 @@
 """JSON as it travels: read fast, and written canonically for the payload hash."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import msgspec
 import orjson
 import rfc8785
 
-from services.domain.intake.admission import Admission, JsonCodec
+from services.domain.intake.admission import JsonCodec
+from services.domain.intake.quick_admission import QuickAdmission
 from services.domain.plan.plan import Plan
 
 _EXACT: Final = 2**53 - 1
@@ -64,6 +66,29 @@ CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)
 """How the services read and hash events."""
 
 
-def admission(plan: Plan, *, trust_receivedat: bool = False) -> Admission:
+_LEFT_OUT: Any = None
+"""Not `str | None`: an attribute that is null is an error, one that is left out is none."""
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A `WrittenEnvelope`. msgspec reads it in a third of the time that orjson takes for the whole event."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
+    subject: str = _LEFT_OUT
+    recordedat: str = _LEFT_OUT
+    receivedat: str = _LEFT_OUT
+    caseowner: str = _LEFT_OUT
+    datacontenttype: Literal["application/json"] = _LEFT_OUT
+    data: msgspec.Raw = msgspec.Raw()
+
+
+read_envelope: Final = msgspec.json.Decoder(_Envelope).decode
+
+
+def admission(plan: Plan, *, trust_receivedat: bool = False) -> QuickAdmission:
     """The admission of a plan, with the services' codec."""
-    return Admission(plan, CODEC, trust_receivedat=trust_receivedat)
+    return QuickAdmission(plan, CODEC, read_envelope, trust_receivedat=trust_receivedat)

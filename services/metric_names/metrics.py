@@ -19,6 +19,14 @@ class Metric:
     labels: tuple[str, ...] = ()
     type: Literal["gauge", "counter", "histogram"] = "gauge"
 
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """The names of its samples: its own, or those that a histogram has."""
+        return tuple(f"{self.name}{end}" for end in _HISTOGRAM_ENDS) if self.type == "histogram" else (self.name,)
+
+
+BUCKET = "_bucket"
+_HISTOGRAM_ENDS = (BUCKET, "_count", "_sum")
 
 ROW_LABELS = ("kpi", "variant", "unit", "item", "window")
 """The identity of a value row. `unit` is ALL for the whole district, `item` is - where the figure is over all items."""
@@ -238,6 +246,17 @@ LETTERS_LEFT_OUT = Metric(
     "Refused events without a dead letter, since their source had too many in a day.",
     ("source", "partition"),
     "counter",
+)
+EVENT_TO_CARD = Metric(
+    "kpi_event_to_card_seconds",
+    "Real time from the arrival of an event in Kafka until it is judged and its cards are sent.",
+    ("partition",),
+    "histogram",
+)
+EVENT_TO_VALUE = Metric(
+    "kpi_event_to_value_seconds",
+    "Real time from the arrival of an event in Kafka until the values that count it can be scraped.",
+    type="histogram",
 )
 EXPORTER_LAG = Metric("kpi_exporter_lag_records", "Records that the exporter has not read yet.", ("topic",))
 ROWS_HIDDEN = Metric(

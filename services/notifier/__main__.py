@@ -244,7 +244,8 @@ class Notifier:
         except AlertmanagerAway as away:
             self._complain(str(away))
         for subject in (*self._steps.news(), *self._decisions.news()):
-            self._due.report(subject)
+            if subject.active or subject.id not in self.state.notified:
+                self._due.report(subject)
         return [*self._escalation.due(now), *self._due.requests(), *self._courier.requests()]
 
     def _ask(self, requests: Iterable[Request]) -> None:

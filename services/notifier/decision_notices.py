@@ -1,11 +1,12 @@
 """Which notices follow from decisions of the operations centre: an assignment (交办), and a 通报 that is issued.
 
-Each is notified once to each of its units. What an older record does not say is not notified: an assignment without a
-day, and a 通报 that names no units.
+Each is notified once to each of its units; an assignment that is withdrawn before that, never. What an older record
+does not say is not notified: an assignment without a day, and a 通报 that names no units.
 """
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from services.domain.plan.plan import Plan, SupervisionStep
 from services.domain.plan.unit_history import UnitHistory
@@ -34,6 +35,8 @@ class DecisionNotices:
         self._units = UnitHistory(plan.units.values(), Zone(plan.head.timezone))
         self._proposed: dict[int, RecordedStep] = {}
         """Number of a proposal of a 通报 → it, until it is decided on."""
+        self._assigned: dict[int, Subject] = {}
+        """Number of an assignment → what is notified of it, until it is withdrawn."""
         self._new: list[Subject] = []
 
     def take(self, record: LedgerRecord) -> None:
@@ -42,12 +45,14 @@ class DecisionNotices:
             if record.request.kind is Kind.STEP:
                 self._propose(record)
             elif record.request.kind is Kind.DECIDED:
-                self._new += self._subjects(record)
+                found = list(self._subjects(record))  # it may take out of what is new
+                self._new += found
         except Unreadable as wrong:
             log.warning("record %d of the ledger is passed over: %s", record.number, wrong)
 
     def news(self) -> Iterator[Subject]:
-        """What is to be notified since the last time. The ledger must have been read to its end."""
+        """What is to be notified since the last time; one that is not active, no more, if it was not yet. The ledger
+        must have been read to its end."""
         new, self._new = self._new, []
         yield from new
 
@@ -60,8 +65,10 @@ class DecisionNotices:
         if about == About.ASSIGNMENT:
             yield from self._of_assignment(record, Decision.read(record))
         elif about == About.WITHDRAWAL:
-            withdrawn = f"decision/{Decision.read(record).withdraws}/"
-            self._new = [one for one in self._new if not one.id.startswith(withdrawn)]
+            withdrawn = self._assigned.pop(Decision.read(record).withdraws or 0, None)
+            if withdrawn is not None:
+                self._new = [one for one in self._new if one.id != withdrawn.id]
+                yield replace(withdrawn, active=False)
         elif about == About.CIRCULAR:
             yield from self._of_circular(record, Decision.read(record))
 
@@ -70,7 +77,9 @@ class DecisionNotices:
             sentence = self._sentences.of_assignment(decision)
             case = decision.matter.fields()["case"]
             more: Content = {"decision": ASSIGNMENT, "kpi": decision.matter.kpi, "case": case}
-            yield self._subject(record, decision.to, sentence.zh, sentence.en, more)
+            assigned = self._subject(record, decision.to, sentence.zh, sentence.en, more)
+            self._assigned[record.number] = assigned
+            yield assigned
 
     def _of_circular(self, record: LedgerRecord, decision: Decision) -> Iterator[Subject]:
         step = self._proposed.pop(decision.step or 0, None)

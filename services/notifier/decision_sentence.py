@@ -35,12 +35,12 @@ class DecisionSentences:
         )
 
     def of_circular(self, step: RecordedStep) -> Title:
-        """`通报：小型项目供水接入（K06-1），承办单位：两江水务，应于…前完成，红牌后第10个工作日仍未办结。…`"""
+        """`通报：小型项目供水接入（K06-1），承办单位：两江水务，应于…前完成，亮红牌后第10个工作日仍未办结。…`"""
         kpi = step.key.kpi
         title, unit = self._title(kpi), unit_title(step.unit, self._plan)
         due = due_words(step.due_at) if step.due_at else Title(zh="不符合要求", en="a rule is broken")
         return Title(
-            zh=f"通报：{title.zh}（{kpi}），承办单位：{unit.zh}，{due.zh}，红牌后第{step.days}个工作日仍未办结。"
+            zh=f"通报：{title.zh}（{kpi}），承办单位：{unit.zh}，{due.zh}，亮红牌后第{step.days}个工作日仍未办结。"
             "请登录督办台查看全文。",
             en=f"Circular: {title.en} ({kpi}), unit: {unit.en}, {due.en}, not completed {step.days} working days after "
             "its red card. Please read it at the desk.",

@@ -6,7 +6,7 @@ of its channels that takes it. Who has it is kept beside the document, so that a
 
 import hashlib
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -48,15 +48,22 @@ class Handed(NamedTuple):
 
 
 def hand_out(document: Document, recipients: Sequence[Recipient], handed_file: Path) -> Iterator[Handed]:
-    """Hand it to those who do not have it. `handed_file`: the ids of those who have it, as JSON."""
+    """Hand it to those who do not have it. `handed_file`: the ids of those who have it, as JSON. Raises OSError where
+    that cannot be written: then nothing is sent."""
     have = set(_read(handed_file))
     for recipient in recipients:
         if recipient.id not in have:
+            _keep(have, handed_file)  # where it cannot be kept, as on a full disk, each run would send it again
             handed = _to(document, recipient)
             if handed.is_done:
                 have.add(recipient.id)
-                replace_file(handed_file, orjson.dumps(sorted(have)).decode(), durable=True)
+                _keep(have, handed_file)
             yield handed
+
+
+def _keep(have: Collection[str], file: Path) -> None:
+    """Raises OSError."""
+    replace_file(file, orjson.dumps(sorted(have)).decode(), durable=True)
 
 
 def _read(file: Path) -> list[str]:

@@ -15,7 +15,7 @@ class StepSentences:
         self._titles = {promise.id: promise.title for promise in plan.promises}
 
     def of(self, step: RecordedStep, number: str = "", answer_by: str = "") -> Title:
-        """`催办：小型项目供水接入（K06-1），应于2021年9月28日24时前完成，红牌后第3个工作日仍未办结。请立即办理…`
+        """`催办：小型项目供水接入（K06-1），应于2021年9月28日24时前完成，亮红牌后第3个工作日仍未办结。请立即办理…`
 
         `number`, `answer_by`: of a written order."""
         kpi = step.key.kpi
@@ -32,11 +32,12 @@ class StepSentences:
     @staticmethod
     def _late(step: RecordedStep) -> Title:
         days = step.days
-        passed = Title(zh="红牌当日仍未办结", en="not completed on the day of its red card")
+        passed = Title(zh="亮红牌当日仍未办结", en="not completed on the day of its red card")
         if days:
             plural = "" if days == 1 else "s"
             passed = Title(
-                zh=f"红牌后第{days}个工作日仍未办结", en=f"not completed {days} working day{plural} after its red card"
+                zh=f"亮红牌后第{days}个工作日仍未办结",
+                en=f"not completed {days} working day{plural} after its red card",
             )
         if not step.due_at:
             return passed

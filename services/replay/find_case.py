@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from services.domain.intake.admission import Admission
 from services.domain.intake.facts import Fact
 from services.domain.intake.refusal import Refused
 from services.domain.plan.plan import Plan
 from services.domain.results.cards import case_name
-from services.messaging.codec import CODEC
+from services.messaging.codec import admission
 from services.replay.case_facts import facts_of
 from services.replay.file_chunks import FileChunk, file_chunks
 from services.replay.spill_files import Rejected, SpilledFact
@@ -42,7 +41,7 @@ class _Search:
         owner, blank, subject = name.partition(" ")
         self._subjects = {name, subject} if blank else {name}
         self._needle = (subject if blank else owner).encode(errors="surrogatepass")
-        self._admission = Admission(plan, CODEC, trust_receivedat=True)
+        self._admission = admission(plan, trust_receivedat=True)
         self._records: dict[str, list[SpilledFact]] = {}
         self._found = Found()
 

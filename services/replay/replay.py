@@ -24,7 +24,6 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
-from services.domain.intake.admission import Admission
 from services.domain.judging.data_quality import signal_rows
 from services.domain.judging.judge import Judge
 from services.domain.results.published import Card, ValueRow
@@ -33,7 +32,7 @@ from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.supervision.published import StepRow
 from services.domain.time.zone import Instant
-from services.messaging.codec import CODEC
+from services.messaging.codec import admission
 from services.messaging.records.steps import OnRecord
 from services.replay.external_sort import SortedRows
 from services.replay.file_chunks import CHUNK_BYTES, FileChunk, file_chunks, size_of
@@ -263,8 +262,9 @@ class _Worker:
     def __init__(self, judge: Judge, spill_folder: Path, spill_files: int) -> None:
         self.judge = judge
         self.folder = spill_folder
-        admission = Admission(self.judge.plan, CODEC, trust_receivedat=True)
-        self.writer = SpillWriter(spill_folder, str(os.getpid()), spill_files, admission)
+        self.writer = SpillWriter(
+            spill_folder, str(os.getpid()), spill_files, admission(self.judge.plan, trust_receivedat=True)
+        )
 
 
 _worker: _Worker | None = None

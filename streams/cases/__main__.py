@@ -16,7 +16,8 @@ from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from streams.worker import run_stage
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 0.5
+"""How often what is due is swept, and what has changed is published."""
 
 
 def build(settings: Settings) -> faust.App:

@@ -4,10 +4,12 @@ Each owned partition is a `CasePartition` over its rows. Its outputs are sent be
 Tallies and progress are sent with the tick. Every output is absolute: sending it twice changes nothing.
 """
 
+import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from faust.types import TP
@@ -29,6 +31,7 @@ from services.messaging.records.quarantine import quarantine_record
 from services.messaging.records.rows import dump_row, load_row
 from services.messaging.records.verdicts import verdict_record
 from services.runtime.clock import Clock
+from streams.cases.answer_times import AnswerTimes
 from streams.cases.dead_letter_limit import MostSourcesRefused
 from streams.cases.dead_letters import DeadLetters
 from streams.cases.stage_settings import StageSettings
@@ -37,14 +40,21 @@ from streams.delivery.faust_driver import Record as Event
 
 CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""
+AT_ONCE = 200
+"""How many events of a chunk are admitted, or cases judged, before other tasks of the event loop may work: some 20 ms.
+A chunk of a backlog takes more than a second. Commits, timers and the ticks of other partitions do not wait for it; the
+tick of its own partition does (`BulkDelivery.turn`)."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
-RETRIED_AT_ONCE = 50
+RETRIED_AT_ONCE = 25
 """How many quarantined cases of a partition are judged again with each tick, at most and as long as there is time:
 each soon, and never all at once."""
-SWEEP_SECONDS = 0.8
+SWEEP_SECONDS = 0.4
 """How long a tick may sweep and judge quarantined cases again, all partitions together; the next tick goes on. Tallies
 are published in between."""
+REPORT_SECONDS = 2.0
+"""How often a partition that catches up publishes its tallies and its progress. Otherwise each tick does, so that no
+value waits for them."""
 
 _EMPTY = Tally()
 _log = logging.getLogger(__name__)
@@ -54,7 +64,6 @@ class _Chunk(NamedTuple):
     """A chunk in hand, and what comes of it."""
 
     tp: TP
-    records: Sequence[Event]
     partition: CasePartition
     now: Instant
     effects: list[Effects]
@@ -91,6 +100,8 @@ class Cases:
         self._dead_letters = DeadLetters(delivery, settings, judge.plan)
         self._partitions: dict[int, CasePartition] = {}
         self._swept_to: dict[int, Instant] = {}
+        self._answer_times: dict[int, AnswerTimes] = {}
+        self._reported: dict[int, float] = {}
 
     # ---- ownership -----------------------------------------------------------------------------------
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
@@ -99,6 +110,7 @@ class Cases:
         for gone in set(self._partitions) - owned | fresh:
             self._partitions.pop(gone, None)
             self._swept_to.pop(gone, None)
+            self._answer_times.pop(gone, None)
         for number in sorted(owned):
             partition = self._partitions.get(number)
             if partition is None:
@@ -107,6 +119,7 @@ class Cases:
                 partition = CasePartition(self._judge, rows, loads=load_row, dumps=dump_row)
                 partition.rebuild(self._now())
                 self._partitions[number] = partition
+                self._answer_times[number] = AnswerTimes()
                 _log.info(
                     "partition %s: %d tallies in %.1f s", number, len(partition.tallies), time.monotonic() - started
                 )
@@ -126,14 +139,16 @@ class Cases:
         partition, now = self._partitions[tp.partition], self._now()
         partition.catching_up = self._is_catching_up(tp.partition)
         self._dead_letters.begin(tp.partition, records)
-        chunk = _Chunk(tp, records, partition, now, [], [])
+        chunk = _Chunk(tp, partition, now, [], [])
         try:
-            self._take(chunk)
+            for begin in range(0, len(records), AT_ONCE):
+                self._take(chunk, records[begin : begin + AT_ONCE])
+                await asyncio.sleep(0)
         except MostSourcesRefused:
             # the dead letters that its sentence names must be in their topic
             await self._dead_letters.send(tp.partition, chunk.dead_letters)
             raise
-        effects = [*chunk.effects, *partition.judge_added(now)]
+        effects = [*chunk.effects, *await self._judge_added(partition, now)]
         if chunk.dead_letters:
             # before the rows: delivered again, a fact that they hold is a duplicate and gives no dead letter any more
             await self._dead_letters.send(tp.partition, chunk.dead_letters)
@@ -141,10 +156,21 @@ class Cases:
             # after the rows: what was published and forgotten in a crash would never be retracted
             await self._delivery.publish(tp.partition)
             await self._publish_effects(tp.partition, effects, now)
+        self._answer_times[tp.partition].answered(record.timestamp for record in records)
 
-    def _take(self, chunk: _Chunk) -> None:
+    @staticmethod
+    async def _judge_added(partition: CasePartition, now: Instant) -> list[Effects]:
+        """Judge what a chunk has added to, and let others work in between."""
+        effects: list[Effects] = []
+        judging = partition.judging_added(now)
+        while judged := list(islice(judging, AT_ONCE)):
+            effects += (each for each in judged if each is not None)
+            await asyncio.sleep(0)
+        return effects
+
+    def _take(self, chunk: _Chunk, records: Iterable[Event]) -> None:
         """Add each record's fact to its case, or its dead letter to the chunk. Raises MostSourcesRefused."""
-        tp, records, partition, now, effects, dead_letters = chunk
+        tp, partition, now, effects, dead_letters = chunk
         admit, check_partition, refusals = self._admission.admit, self._partition_check.check, self._dead_letters
         good: Counter[str] = Counter()
         # In a backlog cards wait, and a case is judged once per chunk. Otherwise each event is judged at once, so that
@@ -171,32 +197,45 @@ class Cases:
 
     # ---- time ----------------------------------------------------------------------------------------
     async def on_tick(self) -> None:
-        """About once a second: sweep what is due, then changed tallies, then progress. In that order in the log, so
-        that whoever reads a progress has read all that it covers."""
-        for number in sorted(self._partitions):
+        """About twice a second: sweep what is due, then changed tallies, then progress. In that order in the log, so
+        that whoever reads a progress has read all that it covers. A batch of the log waits for the answer to the one
+        before it: hence one of all partitions. The partition with a chunk in hand comes last, and holds up no other."""
+        records: list[KeyValue] = []
+        for number in sorted(self._partitions, key=self._delivery.in_hand):
+            if self._delivery.in_hand(number):
+                await self._delivery.send_many(self._topics.tallies, 0, records)
+                records = []
             async with self._delivery.turn(number) as rows:
                 if rows is not None and number in self._partitions:
-                    await self._look_at(number, self._partitions[number])
+                    records += await self._look_at(number, self._partitions[number])
+        await self._delivery.send_many(self._topics.tallies, 0, records)
 
-    async def _look_at(self, number: int, partition: CasePartition) -> None:
+    async def _look_at(self, number: int, partition: CasePartition) -> list[KeyValue]:
+        """Sweep a partition; what is to be said of it in the log of tallies."""
         now = self._now()
         partition.catching_up = self._is_catching_up(number)
+        if partition.catching_up and time.monotonic() - self._reported.get(number, -REPORT_SECONDS) < REPORT_SECONDS:
+            return []
+        self._reported[number] = time.monotonic()
         if not partition.catching_up and await self._sweep(number, partition, now):
             self._swept_to[number] = now
         elif partition.next_at is not None and partition.next_at <= now:
             # work is left: nobody may believe that the partition is judged as of a time when it is not
             self._swept_to[number] = min(self._swept_to.get(number, 0), max(partition.next_at - 1, 0))
-        epoch = self._delivery.epoch(number)
-        changed = partition.changed
-        if changed:
-            tallies = partition.tallies
-            rows = [tally_records.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
-            partition.forget_empty()
-            changed.clear()
-            await self._delivery.send_many(self._topics.tallies, 0, rows)
-        progress = tally_records.Progress(
+        return [*self._changed_tallies(number, partition), self._progress(number, partition).record()]
+
+    def _changed_tallies(self, number: int, partition: CasePartition) -> list[KeyValue]:
+        """The tallies that have changed since the last call."""
+        epoch, tallies, changed = self._delivery.epoch(number), partition.tallies, partition.changed
+        rows = [tally_records.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
+        partition.forget_empty()
+        changed.clear()
+        return rows
+
+    def _progress(self, number: int, partition: CasePartition) -> tally_records.Progress:
+        return tally_records.Progress(
             partition=number,
-            epoch=epoch,
+            epoch=self._delivery.epoch(number),
             swept_to=self._swept_to.get(number, 0),
             sources=partition.last_events,
             lag=self._delivery.lag(number) or 0,
@@ -207,8 +246,9 @@ class Cases:
             retried=partition.retried,
             refused=self._dead_letters.refused_of(number),
             left_out=self._dead_letters.left_out_of(number),
+            answered=self._answer_times[number].packed(),
+            arrivals=self._answer_times[number].take_arrivals(),
         )
-        await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 
     async def _sweep(self, number: int, partition: CasePartition, now: Instant) -> bool:
         """Judge the cases that are due; returns whether none is left. Their rows go first, as those of a chunk do. They

@@ -182,6 +182,11 @@ class BulkDelivery:
                 found += (one for one in picked if one is not None)
         return found
 
+    def in_hand(self, partition: int) -> bool:
+        """Whether a chunk or a turn of a partition is in hand: `turn` waits for its end."""
+        part = self._parts.get(partition)
+        return part is not None and part.lock.locked()
+
     def lag(self, partition: int) -> int | None:
         """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not
         known."""

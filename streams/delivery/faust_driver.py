@@ -26,6 +26,9 @@ Handler: TypeAlias = Callable[[TP, Sequence[Record]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[str, bytes]]
 
 _POLL_SECONDS = 0.5  # how long a fetch may wait for records: a worker that is to stop waits for it
+FETCH_BYTES_OF_ALL = 24 << 20
+"""What one fetch may bring of all partitions together: two whole chunks. It bounds the memory of a worker that owns
+many partitions with a backlog. Each fetch asks for them in another order, so that none waits for long."""
 _GZIP = 1  # the codec that every client has
 
 
@@ -147,8 +150,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The consumer's own thread, with Faust's assignor."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
-        """Faust's assignor keeps partitions where they are; without tables of its own Faust would take round-robin."""
+        """Faust's assignor keeps partitions where they are; without tables of its own Faust would take round-robin.
+        Faust has no setting for the bytes of a whole fetch; the consumer reads them when it starts."""
         consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_bytes = FETCH_BYTES_OF_ALL
         self._assignor = self.app.assignor
         consumer._partition_assignment_strategy = [self._assignor]
         return consumer

@@ -14,7 +14,8 @@ from streams.delivery.bulk import BulkDelivery
 from streams.kpis.kpis import Kpis
 from streams.worker import run_stage
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 0.25
+"""How often values are published that have changed."""
 
 
 def build(settings: Settings) -> faust.App:

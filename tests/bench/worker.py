@@ -18,10 +18,11 @@ from kafka.admin import KafkaAdminClient
 
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
-from services.domain.intake.admission import Admission, Admitted
+from services.domain.intake.admission import Admitted
+from services.domain.intake.quick_admission import QuickAdmission
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
-from services.messaging.codec import CODEC
+from services.messaging.codec import CODEC, read_envelope
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from streams.application import worker_app
@@ -41,7 +42,7 @@ PROFILE = "BENCH_PROFILE"
 """Names a file: a profile of the event loop goes there when the worker ends."""
 
 
-class FileRule(Admission):
+class FileRule(QuickAdmission):
     """Events of a file in a topic: the time of the record is not that of their arrival."""
 
     def admit(
@@ -53,7 +54,7 @@ class FileRule(Admission):
         key: bytes | None = None,
         headers: Iterable[tuple[str, bytes | None]] | None = None,
     ) -> Admitted:
-        return Admission.admit(self, raw, now=now, key=key, headers=headers)
+        return super().admit(raw, now=now, key=key, headers=headers)
 
 
 class WatchedCases(Cases):
@@ -77,7 +78,7 @@ def build(protocol: Protocol) -> faust.App:
     cases = WatchedCases(
         delivery,
         Judge(plan, calendar_of(plan)),
-        FileRule(plan, CODEC),
+        FileRule(plan, CODEC, read_envelope),
         Clock.real(),
         topics_of(protocol),
     )

@@ -55,6 +55,7 @@ BASES = {
     "dead-letters show": "0",
     "dead-letters resend": "0 --event EVENTS --source /units/water",
     "cases quarantined": "--wait 0",
+    "cases counted": "overdue --promise K06-1",
     "cases list": "",
     "cases show": "CASE",
     "sources list": "",

@@ -29,5 +29,5 @@ def test_the_commands_that_need_no_server_work_as_written(tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"[\d,]+ accepted, 0 rejected", done.stdout)
-    assert "经过 What happened" in done.stdout
+    assert "办理经过 What happened" in done.stdout
     assert re.search(r"\d+ promises in \d+ entries, no errors", done.stdout)

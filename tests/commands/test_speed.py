@@ -1,5 +1,7 @@
 """What takes no longer than it may, in seconds of this process: other load on the machine is not ours."""
 
+import asyncio
+import gzip
 import time
 from pathlib import Path
 
@@ -10,9 +12,10 @@ from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.personal_data import find_personal, personal_number
+from services.exporter.page import Pages
 from services.exporter.web import exporter_app
 from services.metric_names import metrics
-from tests.asgi import get
+from tests.asgi import call
 from tests.unit.test_exporter import Exporter
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
@@ -31,7 +34,8 @@ def test_to_look_for_personal_numbers_takes_no_text_long(unit: str) -> None:
     assert time.process_time() - start < 2
 
 
-def test_twenty_thousand_rows_are_scraped_within_two_seconds() -> None:
+def test_twenty_thousand_rows_are_scraped_within_a_quarter_of_a_second() -> None:
+    """Seven times the whole plan. They are written beforehand, by the thread that reads."""
     plan = load_plan(JIANGBEI)
     exporter = Exporter(plan, WorkingTime.of(plan))
     units = ["ALL", *plan.units]
@@ -47,10 +51,11 @@ def test_twenty_thousand_rows_are_scraped_within_two_seconds() -> None:
                             kpi=promise.id, variant=promise.variant, unit=unit, item=item, window=window, **cells
                         )
                         made += 1
-    app = exporter_app(exporter.registry, alive=lambda: True, ready=lambda: True)
-    exporter.snapshot.settle()
+    pages = Pages(exporter.collector, exporter.snapshot)
+    app = exporter_app(pages.page, alive=lambda: True, ready=lambda: True)
     before = time.process_time()
-    text = get(app, "/metrics").text
-    assert time.process_time() - before < 2
+    answer = asyncio.run(call(app, "GET", "/metrics", headers={"accept-encoding": "gzip"}))
+    assert time.process_time() - before < 0.25
+    text = gzip.decompress(answer.content).decode()
     assert made == 20_000
     assert text.count("\nkpi_value{") == 20_000

@@ -106,16 +106,17 @@ def fail_around_sending() -> None:
         listed = list(pairs)
         if topic in _OUTPUTS and _in_chunk.get() and armed(Failpoint.CHANGELOG_FIRST):
             die()
-        if topic == KPI_TALLIES:
-            first, last = _kind(listed[0]), _kind(listed[-1])
+        if topic == KPI_TALLIES and listed:
+            last = _kind(listed[-1])
             if last == "complete" and len(listed) > 2 and armed(Failpoint.CLAIMED):
                 await part(self, topic, partition, listed[: len(listed) // 2])
             if last == "complete" and len(listed) > 2 and armed(Failpoint.ROWS):
                 await part(self, topic, partition, listed[:-1])
             if last == "complete" and armed(Failpoint.COMPLETE):
                 await part(self, topic, partition, listed)
-            if first == last == "row" and armed(Failpoint.TALLIES):
-                await part(self, topic, partition, listed)
+            rows = [pair for pair in listed if _kind(pair) == "row"]
+            if last == "progress" and rows and armed(Failpoint.TALLIES):
+                await part(self, topic, partition, rows)
         if topic == KPI_VALUES and len(listed) > 1 and armed(Failpoint.VALUES):
             await part(self, topic, partition, listed[: len(listed) // 2])
         if topic == DEAD_LETTER and armed(Failpoint.LETTERS):

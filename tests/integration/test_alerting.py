@@ -257,7 +257,7 @@ def test_an_alert_names_unit_and_action_and_both_its_links_answer(system: System
     )
     assert answers(said["dashboard_url"]).status_code == 200
     page = answers(said["runbook_url"]).text  # of the desk, where nobody signed in
-    assert "承诺未达标" in page and "Promise missed" in page and "先办已超期未办结的办件" in page
+    assert "承诺未达标" in page and "Promise missed" in page and "先办理超期或不符合、尚未办结的办件" in page
     assert "两江水务" not in page
     system.publish_value(kpi="K06-2", unit="liangjiang-water", state="met")
     until("its end", lambda: not system.alerts(**about))

@@ -100,7 +100,7 @@ def schema_of(address: str, name: str) -> str:
 def caught_up(place: str, judge: Judge, bootstrap: str) -> int:
     """Let the index at a place catch up, as its process does, and end without a word; how many events it put in."""
     ids = {topic: topic_ids(bootstrap, [name])[name] for topic, name in OWN.items()}
-    with closing(Index(open_engine(place, writes=True), judge, PARTITIONS)) as index:
+    with closing(Index(open_engine(place, writes=True), judge, PARTITIONS, lambda: 1_640_000_000_000_000)) as index:
         with OwnTopics(bootstrap, index.open(time.time_ns() // 1_000, ids)) as reader:
             keeper = Keeper(index, reader)
             with closing(opened(place, judge)) as book:

@@ -57,7 +57,7 @@ GENERATED = Path(__file__).parents[2] / "dashboards" / "generated"
 OF_THE_MACHINERY = {
     "kpiwatch-overview": {" A"},  # whether the system works
     "kpiwatch-promises": {"当前告警 A"},
-    "kpiwatch-sources": {"概况 B", "拒收事件（死信） A"},
+    "kpiwatch-sources": {"报送情况 B", "拒收事件（死信） A"},
     "kpiwatch-alerts": {*(f"各单位告警数 {query}" for query in "ABCD"), "承诺告警 A", "数据与系统告警 A"},
 }
 """Dashboard → its queries that know nothing of backfilled days; of the pipeline's, all but the plan's time."""

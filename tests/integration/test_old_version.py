@@ -14,7 +14,7 @@ from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.messaging.records import cards as card_records
 from services.messaging.records import verdicts as verdict_records
-from services.messaging.records.values import decode_row, is_signal
+from services.messaging.records.values import decode_row, is_arrivals, is_signal
 from services.messaging.tally_reader import read_tallies
 from services.messaging.topics import (
     ALERT_CARDS,
@@ -115,7 +115,8 @@ def _values(system: System, expected: list[ValueRow]) -> dict[tuple[str, ...], V
     """What the kpis stage publishes; it is asked until it has come to the end of the last day."""
     until = time.monotonic() + 240
     while True:
-        rows = [decode_row(value).row for key, value in _latest(system, KPI_VALUES).items() if not is_signal(key)]
+        latest = _latest(system, KPI_VALUES).items()
+        rows = [decode_row(value).row for key, value in latest if not (is_signal(key) or is_arrivals(key))]
         if rows and all(row.window_end == expected[0].window_end for row in rows) or time.monotonic() > until:
             return {_identity(row): row for row in rows}
         time.sleep(0.5)

@@ -123,7 +123,7 @@ def test_poisoned_cases_stop_nobody_and_the_next_version_judges_them_by_itself(
     assert all(f" {case} " in listed.stdout for case in ILL) and "Poisoned in tests/unit/poison.py:" in listed.stdout
     assert "SECRET" not in listed.stdout + system.log("cases-1")
     status = story.kpiwatch("status")
-    assert "隔离办件 / quarantined cases: 4" in status.stdout, status.stderr
+    assert "已隔离办件4件" in status.stdout, status.stderr
 
     # a restart with the same code changes nothing
     system.kill("cases-1")

@@ -131,7 +131,7 @@ class Story:
                 body[name] for name in (*ValueRow._fields, "watermark")
             )
             for (_, key), body in self.latest(topics.KPI_VALUES).items()
-            if not key.startswith(b"signal|")
+            if not key.startswith((b"signal|", b"arrivals|"))
         }
 
     # ---- what must be ------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from dashboards.build import dashboards
 from dashboards.codes import by_name
 from dashboards.page import Language
 from services.catalog.load.plan_folder import load_plan
-from services.domain.results.published import WORST_FIRST, State
+from services.catalog.words.wording import SEVERITY_NAMES
+from services.domain.results.as_read import as_read
+from services.domain.results.published import WORST_FIRST, State, ValueRow
 from services.local.monitoring_tools import MonitoringTools
 from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
 from services.runtime.settings import Settings
@@ -688,26 +690,40 @@ OF_THE_MACHINERY = {
 }
 
 
+TOO_MANY, PACE = (
+    ("，超期件数比允许数多2件", "; late cases above what is allowed: 2"),
+    (
+        "，近30天已有超期，目标不允许",
+        "; late cases in the last 30 days, none allowed",
+    ),
+)
+
+
 @pytest.mark.parametrize(
-    ("value", "shown", "left", "budget"),
+    ("value", "shown", "left", "pace", "budget"),
     [
-        ("0.96875", "96.88", "-2", ("，超期件数比允许数多2件", "; late cases above what is allowed: 2")),
-        ("0.999996", "99.99", "_", ("", "")),
+        ("0.96875", "96.88", "-2", "0", TOO_MANY),
+        ("0.96875", "96.88", "-2", "+Inf", (TOO_MANY[0] + PACE[0], TOO_MANY[1] + PACE[1])),
+        ("0.999996", "99.99", "_", "_", ("", "")),
         # missed by what is not in the figure
-        ("1", "100", "0", ("，再有1件超期，全年即未达标", "; late cases until the year is missed: 1")),
-        ("1", "100", "2", ("，再有3件超期，全年即未达标", "; late cases until the year is missed: 3")),
+        ("1", "100", "0", "0", ("，再有1件超期，全年即未达标", "; late cases until the year is missed: 1")),
+        ("1", "100", "2", "_", ("，再有3件超期，全年即未达标", "; late cases until the year is missed: 3")),
     ],
 )
 def test_an_alert_says_what_where_and_how_far_in_both_languages(
-    tools: MonitoringTools, tmp_path: Path, value: str, shown: str, left: str, budget: tuple[str, str]
+    tools: MonitoringTools, tmp_path: Path, value: str, shown: str, left: str, pace: str, budget: tuple[str, str]
 ) -> None:
+    promise = next(one for one in load_plan(Settings().plan).promises if one.id == "K06-1" and one.is_official)
+    row = ValueRow(**dict.fromkeys(ValueRow._fields, "") | {"value": value, "objective": "= 1"})
     series = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
+    of_month = series.replace("kpi_value", "kpi_misses_pace_ratio").replace("year", "30d")
     test = {
         "interval": "1m",
         "input_series": [
             {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
-            {"series": series, "values": f"{value}x60"},
+            {"series": series.replace("kpi_value", "kpi_value_shown"), "values": f"{as_read(row, promise)}x60"},
             {"series": series.replace("kpi_value", "kpi_misses_left"), "values": f"{left}x60"},
+            {"series": of_month, "values": f"{pace}x60".replace("+Infx60", " ".join(["Inf"] * 60))},
             # of the district, and of another promise
             {
                 "series": series.replace("kpi_value", "kpi_misses_left").replace("liangjiang-water", "ALL"),
@@ -746,30 +762,77 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
 
 
 @pytest.mark.parametrize(
+    ("entered", "of", "said"),
+    [("50004", "1000000", "5.01"), ("51239", "1000000", "5.12"), ("999999", "1000000", "99.99"), ("10", "10", "100")],
+)
+def test_a_share_above_its_limit_never_reads_as_the_limit_nor_as_all(
+    tools: MonitoringTools, tmp_path: Path, entered: str, of: str, said: str
+) -> None:
+    source = "/units/liangjiang-water"
+    found = backdated(source, f"{entered}x200", f"{of}x200")
+    test = {
+        "interval": "1m",
+        "input_series": [
+            *({"series": series, "values": values} for series, values in found.items()),
+            {"series": WORKING, "values": "1x200"},
+        ],
+        "alert_rule_test": [
+            {
+                "alertname": "BackdatedEntry",
+                "eval_time": "150m",
+                "exp_alerts": [
+                    {
+                        "exp_labels": {"source": source, "severity": "review", **OPERATIONS},
+                        "exp_annotations": {
+                            "summary_zh": f"数据源 {source} 近30天办结的办件中，{said}%疑似先办后录",
+                            "summary_en": f"the source {source} entered {said} % of the cases completed in 30 days"
+                            " within minutes, long after the fact",
+                            "unit_zh": "运行中心",
+                            "unit_en": "operations centre",
+                            "action_zh": SEVERITY_NAMES["review"].zh,
+                            "action_en": SEVERITY_NAMES["review"].en,
+                            "dashboard": "d/kpiwatch-sources",
+                            "runbook": "deploy/runbooks/BackdatedEntry.md",
+                        },
+                    }
+                ],
+            }
+        ],
+    }
+    run_promtool(tools, tmp_path, ("BackdatedEntry",), test)
+
+
+def test_every_percentage_of_an_alert_is_rounded_by_the_rule() -> None:
+    """Prometheus' own functions round 5.0004 % to 5 %: a figure comes as it is read, or through `percentage`."""
+    rules = [rule for group in YAML(typ="safe").load(RULES)["groups"] for rule in group["rules"]]
+    texts = [text for rule in rules for text in rule.get("annotations", {}).values()]
+    assert not [text for text in texts if "humanize" in text]
+    asked = [
+        text[text.rindex("{{ with query", 0, found.start()) : found.start()]
+        for text in texts
+        for found in re.finditer(r"\}\} ?%", text)
+    ]
+    assert len(asked) > 100
+    assert all("unit:kpi_value_shown:official{" in one or "clamp_min(round(10000 * " in one for one in asked)
+
+
+@pytest.mark.parametrize(
     ("source", "zh", "en"),
     [
-        (
-            "/units/liangjiang-water",
-            "两江水务的数据源 /units/liangjiang-water ",
-            "the source /units/liangjiang-water of Liangjiang",
-        ),
-        ("/units/unknown", "数据源 /units/unknown ", "the source /units/unknown"),
+        ("/units/liangjiang-water", "两江水务数据源", "the source Liangjiang Water"),
+        ("/platforms/account-reservation", "银行账户预约系统数据源", "the source reservation of bank accounts"),
+        ("/units/unknown", "/units/unknown数据源", "the source /units/unknown"),
         ("-", "未登记的数据源", "no registered source"),
     ],
 )
-def test_a_source_is_named_after_the_unit_that_is_asked_about_it(
+def test_a_source_is_named_as_the_plan_names_it(
     tools: MonitoringTools, tmp_path: Path, source: str, zh: str, en: str
 ) -> None:
-    unit = 'unit="liangjiang-water"'
     refused = f'kpi_relay_events_total{{source="{source}",outcome="refused"}}'
     test = {
         "interval": "1m",
         "input_series": [
             {"series": refused, "values": "0x10 20x90"},
-            {"series": f'kpi_unit_info{{{unit},title_zh="两江水务",title_en="Liangjiang"}}', "values": "1x100"},
-            {"series": 'kpi_unit_info{unit="other",title_zh="另一单位",title_en="Other"}', "values": "1x100"},
-            {"series": f'kpi_source_silent{{source="/units/liangjiang-water",{unit}}}', "values": "0x100"},
-            {"series": 'kpi_source_silent{source="/units/other",unit="other"}', "values": "0x100"},
         ],
         "alert_rule_test": [
             {

@@ -20,6 +20,8 @@ class FakeDelivery:
         self.owned = frozenset(self.stores)
         self.ready = True
         self.unread: dict[int, int | None] = dict.fromkeys(self.stores, 0)
+        self.busy: set[int] = set()
+        """Partitions with a chunk in hand."""
         self.caught_up = True
         self.next: int = 0
         self.epochs = dict.fromkeys(self.stores, 1)
@@ -42,6 +44,9 @@ class FakeDelivery:
 
     def lost(self, partition: int) -> int:
         return 0
+
+    def in_hand(self, partition: int) -> bool:
+        return partition in self.busy
 
     def next_offset(self, tp: object) -> int | None:
         return self.next

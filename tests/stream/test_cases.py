@@ -20,7 +20,9 @@ from services.domain.sums.tally import TallyField
 from services.domain.time.zone import Instant
 from services.messaging import letter_budget
 from services.messaging.codec import admission
+from services.messaging.records import tallies as tally_records
 from services.messaging.records.dead_letters import DeadLetter
+from services.messaging.records.latencies import Latencies
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
@@ -188,7 +190,7 @@ def test_a_sweep_publishes_between_its_marked_rows_and_those_that_know_it_and_be
     first = order.index(ALERT_CARDS)
     assert set(order[:first]) == {PUBLISHED, FLUSHED}
     assert order[first : first + 3] == [ALERT_CARDS, CASE_VERDICTS, FLUSHED]
-    assert order[-1] == PUBLISHED
+    assert order[-2:] == [PUBLISHED, KPI_TALLIES]
     assert kinds(stage)[-1] == "progress"
     assert first + 2 < order.index(KPI_TALLIES)
     assert levels(stage) == [("A", "red"), ("A", "yellow")]
@@ -242,6 +244,60 @@ def test_a_partition_that_lags_makes_no_other_wait_and_each_says_its_own_lag(jud
         0: (0, CATCHING_UP + 1),
         1: (now - 1, 7),
     }
+
+
+def test_progress_says_how_long_events_waited_and_when_those_arrived_that_are_counted_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cases.answer_times.real_ms", lambda: NOW_MS)
+    first, second = accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00")
+    first.timestamp, second.timestamp = NOW_MS - 400, NOW_MS - 7_200_000
+    stage.take(first, second)
+    stage.tick()
+    (progress,) = stage.log().progress()
+    waited = Latencies.unpacked(list(progress.answered))
+    assert (sum(waited.counts), waited.counts[3], waited.counts[-1], waited.total_ms) == (2, 1, 1, 7_200_400)
+    assert progress.arrivals == ((NOW_MS - 60_000, 1), (NOW_MS - 400, 1)), "an older one counts as a minute old"
+    stage.tick()
+    (again,) = stage.log().progress()
+    assert (again.answered, again.arrivals) == (progress.answered, ())
+
+
+def test_a_tick_comes_last_to_the_partition_whose_chunk_is_in_hand(judge: Judge, tmp_path: Path) -> None:
+    stage = Stage(judge, tmp_path, FakeDelivery((0, 1, 2)))
+    stage.delivery.take(KPI_TALLIES)
+    stage.delivery.busy = {0}
+    stage.tick()
+    order = [
+        tally_records.decode_progress(key or b"", value).partition for key, value in stage.delivery.take(KPI_TALLIES)
+    ]
+    assert order == [1, 2, 0]
+
+
+@pytest.mark.parametrize("unread", [0, CATCHING_UP + 1])
+def test_other_tasks_work_while_a_large_chunk_is_in_hand(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, unread: int
+) -> None:
+    """Live, and in a backlog: heartbeats, commits and timers are tasks of the same event loop."""
+    monkeypatch.setattr("streams.cases.cases.AT_ONCE", 10)
+    stage.delivery.unread[0] = unread
+    chunk = [accepted(number, f"A{number}", "2021-09-06T09:00") for number in range(100)]
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        task = asyncio.ensure_future(other())
+        await stage.cases.on_events(TP(CASE_EVENTS, 0), chunk)
+        task.cancel()
+
+    asyncio.run(both())
+    assert turns >= (20 if unread else 10)
+    assert len(stage.delivery.stores[0].keys() - {PLAN_ROW, JUDGED_ROW}) == 100
 
 
 def test_a_sweep_looks_at_the_time_after_so_many_cases_that_have_nothing_to_tell(

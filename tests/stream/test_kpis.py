@@ -1,7 +1,8 @@
 """The kpis stage over a delivery without a broker: what it publishes of a log of tallies, and when."""
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,11 +22,13 @@ from services.domain.sums.tally import Tally, TallyField, TallyKey
 from services.domain.time.zone import Instant
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.fields import KeyValue
+from services.messaging.records.latencies import Pairs
 from services.messaging.records.tallies import Progress
+from services.messaging.records.values import decode_arrivals, is_arrivals
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from services.runtime.clock import Clock
 from streams.delivery.bulk import BulkDelivery
-from streams.kpis.kpis import Kpis
+from streams.kpis.kpis import REFRESH_SECONDS, REPEAT_SECONDS, Kpis
 from tests.integration.crash_story import write_plan
 from tests.stream.delivery import FakeDelivery
 from tests.unit.cases import at, judge_of, promise
@@ -90,8 +93,13 @@ class Stage:
         return {
             name or b"": None if value is None else orjson.loads(value)
             for name, value in self.delivery.take(KPI_VALUES)
-            if not (name or b"").startswith(b"signal|")
+            if not (name or b"").startswith((b"signal|", b"arrivals|"))
         }
+
+    def arrivals(self) -> list[Pairs]:
+        """When the events arrived that each tick since the last call counts anew."""
+        sent = self.delivery.take(KPI_VALUES)
+        return [decode_arrivals(value).arrivals for name, value in sent if is_arrivals(name or b"")]
 
     def expected(self, tallies: dict[TallyKey, Tally], as_of: Instant, *, lagging: bool = False) -> list[ValueRow]:
         return Valuer(self.judge).rows(tallies, as_of, {}, lagging=lagging)
@@ -136,6 +144,95 @@ def test_only_what_has_changed_is_published(stage: Stage) -> None:
     assert stage.tick() == {}
     stage.read(tally_records.row(0, 1, key("south"), tally(3, 2)), progress(1, NOON - 1))
     assert {row.unit for row in rows(stage.tick())} == {"ALL", "south"}
+
+
+@pytest.fixture
+def later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets real time pass, in seconds, and the clock with it."""
+    passed = 0.0
+
+    def pass_by(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+        stage.clock.set(NOON + int(passed * 1_000_000), 0)
+        stage.read(progress(1, stage.clock.now() - 1))
+
+    began = time.monotonic()
+    monkeypatch.setattr("streams.kpis.kpis.time.monotonic", lambda: began + passed)
+    return pass_by
+
+
+def test_silence_is_seen_since_the_rows_of_the_whole_district_are_published_again_with_the_watermark_of_now(
+    stage: Stage, later: Callable[[float], None]
+) -> None:
+    stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
+    everything = stage.tick()
+    later(REFRESH_SECONDS - 1)
+    assert stage.tick() == {}
+    later(2)
+    alive = stage.tick()
+    assert set(alive) == {name for name in everything if name.split(b"|")[2] == b"ALL"}
+    now = stage.judge.law.zone.text(stage.clock.now() - 1)
+    assert {body["watermark"] for body in alive.values() if body} == {now}
+
+
+def test_what_time_alone_changes_is_published_with_the_refresh(
+    tmp_path: Path, later: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    tallies = {key(): tally(4, 3), key("south"): tally(2, 2)}
+    stage.owner(1, tallies, NOON - 1)
+    stage.tick()
+    computed = stage.kpis._valuer.rows
+    monkeypatch.setattr(
+        stage.kpis._valuer, "rows",
+        lambda *given, **more: [
+            row._replace(state="stale") if row.unit == "south" else row for row in computed(*given, **more)
+        ],
+    )  # fmt: skip
+    later(REFRESH_SECONDS + 1)
+    assert {row.unit for row in rows(stage.tick())} == {"ALL", "south"}
+    later(REFRESH_SECONDS + 1)
+    assert {row.unit for row in rows(stage.tick())} == {"ALL"}
+
+
+@pytest.mark.parametrize("after", [REPEAT_SECONDS + 1, 24 * 3600])
+def test_everything_is_published_again_from_time_to_time_and_each_day(
+    stage: Stage, later: Callable[[float], None], after: float
+) -> None:
+    """A topic that was lost is filled again, and who keeps a value for each day has one."""
+    stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
+    everything = stage.tick()
+    later(after)
+    assert stage.tick().keys() == everything.keys()
+
+
+def test_where_the_watermark_is_set_back_no_row_says_more(stage: Stage) -> None:
+    tallies = {key(): tally(4, 3), key("south"): tally(2, 2)}
+    stage.owner(1, tallies, NOON - 1)
+    stage.tick()
+    stage.clock.set(NOON + HOUR_US, 0)
+    everything = stage.tick()
+    stage.owner(2, tallies, NOON - HOUR_US)
+    published = stage.tick()
+    assert published.keys() == everything.keys()
+    watermark = stage.judge.law.zone.text(NOON - HOUR_US)
+    assert {body["watermark"] for body in published.values() if body} == {watermark}
+
+
+def test_it_says_behind_the_rows_when_the_events_arrived_that_they_count(stage: Stage) -> None:
+    whole = {key(): tally(4, 3)}
+    stage.owner(1, whole, NOON - 1)
+    stage.read(Progress(0, 1, NOON - 1, {}, lag=0, arrivals=((5, 2),)).record())
+    asyncio.run(stage.kpis.on_tick())
+    assert stage.arrivals() == [], "an owner before it may have published them"
+    stage.read(tally_records.row(0, 1, key(), tally(5, 4)))
+    for arrivals in (((7, 1),), ((7, 2), (9, 1))):
+        stage.read(Progress(0, 1, NOON - 1, {}, lag=0, arrivals=arrivals).record())
+    asyncio.run(stage.kpis.on_tick())
+    assert is_arrivals(stage.delivery.sent[-1][2][0] or b"")
+    assert stage.arrivals() == [((7, 3), (9, 1))]
+    asyncio.run(stage.kpis.on_tick())
+    assert stage.arrivals() == []
 
 
 def test_nothing_is_published_before_the_log_is_read_to_the_end_that_it_had(stage: Stage) -> None:

@@ -75,7 +75,7 @@ class ActingWorld:
             desk_index=folder / "desk.sqlite", partitions=PARTITIONS, desk_port=port,
         )  # fmt: skip
         self._log = Log()
-        self._index = Index(open_engine(self.settings.casebook, writes=True), judge(), PARTITIONS)
+        self._index = Index(open_engine(self.settings.casebook, writes=True), judge(), PARTITIONS, lambda: self.now)
         self._index.open(0, IDS)
         self.arrive(*self.facts)
         self.records = LedgerRecords.at(self.settings.ledger)

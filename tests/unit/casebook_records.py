@@ -19,6 +19,7 @@ from services.domain.results.cards import RETRACTED
 from services.domain.results.case_partition import CasePartition, Effects
 from services.domain.results.case_row import Row
 from services.domain.results.verdicts import written_verdict
+from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.reader import Record
@@ -35,6 +36,8 @@ from tests.verdicts import shipped
 PARTITIONS = 3
 IDS = {topic: f"id of {topic}" for topic in (CASE_EVENTS, ALERT_CARDS, CASE_VERDICTS)}
 START = date(2021, 8, 20)
+NOW = instant_from("2021-09-04T17:30:00+08:00")
+"""The clock of the plan, soon after the last record."""
 
 
 class Log:
@@ -109,9 +112,9 @@ def _publish(log: Log, partition: int, effects: Iterable[Effects], now: Instant)
             log.output(CASE_VERDICTS, verdict_record(ruling.kpi, key, ruling.cycle, verdict), partition)
 
 
-def open_index(place: str) -> Index:
-    """The index at a place, opened as its process opens it."""
-    index = Index(open_engine(place, writes=True), shipped(), PARTITIONS)
+def open_index(place: str, now: Instant = NOW) -> Index:
+    """The index at a place, opened as its process opens it. `now`: what its clock shows."""
+    index = Index(open_engine(place, writes=True), shipped(), PARTITIONS, lambda: now)
     index.open(0, IDS)
     return index
 

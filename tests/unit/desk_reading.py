@@ -114,10 +114,10 @@ def fill_reading(settings: Settings, records: Iterable[Record]) -> None:
     index.close()
 
 
-def fill_casebook(settings: Settings, records: Iterable[Record]) -> None:
-    """Put records into the casebook of a desk."""
+def fill_casebook(settings: Settings, records: Iterable[Record], now: Instant = NOW) -> None:
+    """Put records into the casebook of a desk, whose clock shows `now`."""
     topics = (CASE_EVENTS, ALERT_CARDS, CASE_VERDICTS)
-    filled(open_index(settings.casebook), [each for each in records if each.topic in topics]).close()
+    filled(open_index(settings.casebook, now), [each for each in records if each.topic in topics]).close()
 
 
 def fill_ledger(settings: Settings, records: Iterable[LedgerRecord]) -> None:
@@ -144,7 +144,7 @@ def reading_desk(
     """A desk with what is in the topics, at a moment. `port`: where browsers find it."""
     settings, records = example_settings(folder), list(records)
     settings = settings.model_copy(update={"desk_port": port}) if port else settings
-    fill_casebook(settings, records)
+    fill_casebook(settings, records, now)
     fill_reading(settings, records)
     fill_ledger(settings, ledger)
     casebook = Casebook(open_engine(settings.casebook, writes=False), shipped, PARTITIONS, lambda: now)

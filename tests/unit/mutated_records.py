@@ -21,6 +21,8 @@ STRANGERS: list[Pair] = [
     (b"key", b"[" * 3_000),
     (b"key", b'{"a":' * 900 + b"1" + b"}" * 900),
     (b"signal|", b"{}"),
+    (b"arrivals|", b"{}"),
+    (b"arrivals|", b'{"published_ms": 1, "arrivals": [[1]]}'),
     (b"progress|", b"{}"),
     (b"progress|\xd9\xa3", b"{}"),
     (b"progress|-1", None),

@@ -1,14 +1,16 @@
 """The figure as it is read: two digits, never rounded to what it is not."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.plan.plan import Promise
+from services.domain.plan.plan import Objective, Promise
 from services.domain.results.as_read import as_read
 from services.domain.results.published import ValueRow
+from services.domain.sums.statistic import written
 from services.figures.shown import rounded
 from tests.verdicts import shipped
 
@@ -78,3 +80,27 @@ def test_what_misses_its_objective_reads_so(value: Decimal, end: str, relation: 
 def test_the_terminal_reads_the_same(value: Decimal) -> None:
     of = row(f"{value:f}", ">= 1")
     assert f"{Decimal(str(as_read(of, SHARE))).normalize():f} %" == rounded(of, SHARE)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "objective", "read"),
+    [
+        (9_499_999, 10_000_000, ">= 95 %", 94.99),  # the cell says 0.95
+        (9_999_999, 10_000_000, ">= 100 %", 99.99),
+        (9_999_999, 10_000_000, ">= 80 %", 99.99),
+        (500_001, 10_000_000, "<= 5 %", 5.01),
+        (1, 10_000_000, "<= 0 %", 0.01),
+        (1, 10_000_000, "= 0 %", 0.01),
+        (1, 10_000_000, ">= 5 %", 0.01),
+    ],
+)
+def test_of_sums_so_large_that_the_cell_hides_a_miss_it_is_read(
+    part: int, whole: int, objective: str, read: float
+) -> None:
+    """Of sums of money, or of very many cases: a cell has six digits."""
+    target = Objective.parse(objective)
+    of = row(written(Fraction(part, whole)), f"{target.relation} {written(target.amount)}")
+    of = of._replace(numerator=str(part), denominator=str(whole))
+    promise = SHARE.model_copy(update={"objective": target})
+    assert as_read(of, promise) == read
+    assert rounded(of, promise) == f"{read} %"

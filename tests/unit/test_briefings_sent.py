@@ -1,5 +1,6 @@
 """Briefings on their days: the clock is an argument, the mail server is a real one that delivers nothing."""
 
+import errno
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Zone
 from services.local.message_doubles.faults import Fault, Mode
 from services.messaging.reader import BrokerUnavailable
+from services.notifier import documents
 from services.runtime.settings import Settings
 from tests.unit.message_doubles import Doubles, running_doubles
 
@@ -96,6 +98,13 @@ def test_no_working_day_of_a_year_is_without_its_briefing(tmp_path: Path) -> Non
 
 
 LAST_DAYS = ((2, 28), (3, 31), (4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30))
+
+
+def test_a_clock_that_was_ahead_at_the_first_start_silences_nothing(tmp_path: Path) -> None:
+    """It would be silent until the clock gets there, and nothing would wait."""
+    assert due(schedule(tmp_path), "2031-10-31T12:00") != ["day-2021-10-31"]
+    assert due(schedule(tmp_path), "2021-11-01T08:00")[:1] == ["day-2021-10-31"]
+    assert due(schedule(tmp_path), "2021-11-02T08:00")[-1:] == ["day-2021-11-01"]
 
 
 def test_what_could_not_be_sent_for_a_month_is_given_up(tmp_path: Path) -> None:
@@ -217,3 +226,23 @@ def test_who_could_not_be_reached_gets_it_later_and_nobody_a_second_time(
     one.look(at("2021-11-01T08:11"))
     assert set(mails(doubles).values()) == {1} and sum(mails(doubles).values()) == 3
     assert write.names == ["day-2021-10-31", "week-2021-10-31"], "the same files"
+
+
+def test_on_a_full_disk_nobody_gets_it_again_and_again(
+    plan: Plan, doubles: Doubles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has it could not be kept: then it is not sent, until it can be."""
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    now = [0.0]
+    one = office(plan, tmp_path, Written(), lambda: now[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(documents, "replace_file", full)
+        for _ in range(3):
+            one.look(at("2021-11-01T08:00"))
+            now[0] += 10_000
+    assert sum(mails(doubles).values()) == 0 and figures(one)["kpi_briefings_waiting", "day"] == 1
+    one.look(at("2021-11-01T20:00"))
+    assert set(mails(doubles).values()) == {1} and sum(mails(doubles).values()) == 3

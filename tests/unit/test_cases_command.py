@@ -14,7 +14,7 @@ from services.cli.__main__ import main
 from services.domain.judging.judge import Judge
 from services.messaging.topics import ALERT_CARDS
 from tests.integration.crash_story import write_plan
-from tests.unit.casebook_records import IDS, Log, filled
+from tests.unit.casebook_records import IDS, NOW, Log, filled
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -39,7 +39,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     card = {"kpi": "P", "case": "/units/north W-3", "cycle": 1, "level": "red", "unit": "north",
             "raised_at": "2021-09-20T09:00:00+08:00"}  # fmt: skip
     log.output(ALERT_CARDS, (b"P|/units/north\x1fW-3|1|-|red", orjson.dumps(card)), 0)
-    index = Index(open_engine(place, writes=True), Judge(plan, load_calendar(plan.head.calendar)), 3)
+    index = Index(open_engine(place, writes=True), Judge(plan, load_calendar(plan.head.calendar)), 3, lambda: NOW)
     index.open(0, IDS)
     filled(index, log.records)
     return {"KPIWATCH_PLAN": str(folder / "plan"), "KPIWATCH_CASEBOOK": place, "KPIWATCH_PARTITIONS": "3"}

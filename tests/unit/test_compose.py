@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from dashboards.publish import FOLDERS
@@ -22,6 +21,7 @@ from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.write import TOKEN_FILE
 from services.briefing.pdf_file import BROWSERS
 from services.cli.__main__ import COMMANDS
+from services.exporter.page import Page
 from services.exporter.web import exporter_app
 from services.local import kafka, prometheus
 from services.notifier.webhook import notifier_app
@@ -195,7 +195,7 @@ def test_ports_are_on_loopback_and_lead_to_what_listens() -> None:
 
 def test_health_is_asked_where_it_is_answered() -> None:
     apps = {
-        "exporter": exporter_app(CollectorRegistry(), lambda: True, lambda: True),
+        "exporter": exporter_app(lambda: Page([], 0, []), lambda: True, lambda: True),
         "notifier": notifier_app(lambda alerts: None, lambda: True, lambda: True, token="t"),
         "gateway": Gateway().app,
     }

@@ -97,22 +97,24 @@ def test_each_says_first_which_time_its_axis_shows(dashboard: Json) -> None:
     (first,) = (one for one in dashboard["panels"] if [target["expr"] for target in one.get("targets", [])] == [asked])
     assert first["gridPos"]["y"] == 0
     texts = first["fieldConfig"]["overrides"][0]["properties"][1]["value"][0]["options"]
-    assert {"计划时间", "the plan's time"} & {texts["0"]["text"]}
+    assert {"系统时间", "the plan's time"} & {texts["0"]["text"]}
 
 
 @each_dashboard
 def test_panels_and_variables_ask_only_for_metrics_and_records_that_exist(dashboard: Json) -> None:
-    known = {metric.name for metric in metrics.ALL} | set(recording_rules.ALL)
+    known = {name for metric in metrics.ALL for name in metric.samples} | set(recording_rules.ALL)
     asked = " ".join([*found(dashboard, "expr"), *(str(one) for one in found(dashboard["templating"], "query"))])
     assert set(re.findall(r"\b(?:[a-z]+:)?kpi_\w+(?::\w+)?", asked)) <= known
 
 
 @each_dashboard
 def test_no_query_looks_back_on_the_real_clock_or_takes_a_rate_of_cases(dashboard: Json) -> None:
+    waits = {f"{metric.name}{metrics.BUCKET}" for metric in (metrics.EVENT_TO_CARD, metrics.EVENT_TO_VALUE)}
     for expr in found(dashboard, "expr"):
         assert "offset" not in expr
         assert "time()" not in expr
-        assert set(re.findall(r"(?:rate|increase)\((\w+)", expr)) <= {metrics.EVENTS.name, metrics.DEAD_LETTERS.name}
+        asked = set(re.findall(r"(?:rate|increase)\((\w+)", expr))
+        assert asked <= {metrics.EVENTS.name, metrics.DEAD_LETTERS.name, *waits}
 
 
 @pytest.mark.slow
@@ -270,7 +272,7 @@ def test_every_link_leads_to_a_dashboard_that_exists_with_variables_that_it_has(
         assert target in EVERY, url
         assert set(re.findall(r"var-(\w+)=", query)) <= variables[target], url
         for place in re.findall(r'__data\.fields\["(\w+)"\]', url):
-            assert place in {"kpi", "unit", "window", "measure", "whose"}
+            assert place in {"kpi", "unit", "window", "measure", "whose", "code", "unit_code"}
 
 
 @each_dashboard
@@ -334,10 +336,11 @@ def test_with_a_units_page_the_second_click_opens_the_cases() -> None:
 
 def test_every_runbook_names_a_dashboard_that_exists() -> None:
     pages = list((GENERATED.parents[1] / "deploy" / "runbooks").glob("*.md"))
+    titles = {one["title"].partition(" ")[2] for one in EVERY.values()}
     assert pages
     for page in pages:
-        (named,) = re.findall(r"^Dashboard: `([a-z-]+)`", page.read_text("utf-8"), re.MULTILINE)
-        assert named in EVERY
+        (named,) = re.findall(r"^Dashboard “([^”]+)”", page.read_text("utf-8"), re.MULTILINE)
+        assert named in titles
 
 
 # ---- the page --------------------------------------------------------------------------------------
@@ -378,7 +381,7 @@ def test_a_table_of_states_has_the_state_first_and_is_sorted_by_it_or_by_a_figur
 def test_a_history_says_that_its_time_is_that_of_the_samples(dashboard: Json) -> None:
     for panel in dashboard["panels"]:
         if panel["type"] in ("timeseries", "state-timeline"):
-            assert "真实时间" in panel["description"] or "real time" in panel["description"]
+            assert "实际时间" in panel["description"] or "real time" in panel["description"]
 
 
 @each_dashboard

@@ -111,6 +111,14 @@ def links_keep_time_data_source_and_variables(dashboard: Json) -> Iterator[str]:
             yield f"{url} forgets time or data source"
 
 
+def a_link_passes_on_codes_not_names(dashboard: Json) -> Iterator[str]:
+    """`__data.fields` of a column gives what its cell shows: with mappings the name, which no variable has."""
+    for panel in panels(dashboard, "table"):
+        named = {name for name, one in overrides(panel) if one.get("mappings")}
+        for name in set(re.findall(r'__data\.fields\[\\"(\w+)\\"\]', json.dumps(panel))) & named:
+            yield f"{panel['title']}: the name of {name}"
+
+
 def working_time_is_not_shown_in_days_of_24_hours(dashboard: Json) -> Iterator[str]:
     """Grafana's units of time know days of 24 hours only, and months of them."""
     wrong = {"s", "m", "h", "d", "dtdurations", "dtdurationms", "dthms", "dtdhms", "clocks", "clockms"}
@@ -167,17 +175,17 @@ def every_panel_says_in_words_what_it_shows(dashboard: Json) -> Iterator[str]:
 
 
 def a_table_has_few_columns_and_one_of_values(dashboard: Json) -> Iterator[str]:
-    """Two columns for one figure left every second cell empty. The ten worst have nine: the issue names each."""
+    """Two columns for one figure left every second cell empty. The issue names ten of the ten worst."""
     for panel in panels(dashboard, "table"):
         titles = list(steps(panel)["organize"]["renameByName"].values())
         unseen = {name for name, one in overrides(panel) if one.get("custom.hidden")}
         seen = [title for title in titles if title not in unseen]
-        if len(seen) > (9 if re.search("十项|Ten farthest", panel["title"]) else 7):
+        if len(seen) > (10 if re.search("十项|Ten farthest", panel["title"]) else 7):
             yield f"{panel['title']}: {seen}"
         if {"占比", "Share"} & set(seen):
             yield f"{panel['title']}: a column of shares beside one of figures"
         measured = [title for title in seen if title in ("计量单位", "Counted in")]
-        figures = [title for title in seen if title in ("数值", "Figure", "已完成", "Done", "平均", "Mean")]
+        figures = [title for title in seen if title in ("完成值", "Figure", "已完成", "Done", "平均", "Mean")]
         if len(figures) != len(measured):
             yield f"{panel['title']}: {figures} without what they are counted in"
 
@@ -236,6 +244,14 @@ CHECKS: dict[Check, Json] = {
         "templating": {"list": []},
         "panels": [],
     },
+    a_link_passes_on_codes_not_names: {
+        "type": "table",
+        "title": "",
+        "links": [{"url": '/d/x?var-window=${__data.fields["window"]}'}],
+        "fieldConfig": {
+            "overrides": [{"matcher": {"options": "window"}, "properties": [{"id": "mappings", "value": [1]}]}]
+        },
+    },
     working_time_is_not_shown_in_days_of_24_hours: {
         "type": "stat",
         "title": "",
@@ -257,19 +273,19 @@ CHECKS: dict[Check, Json] = {
     a_table_has_few_columns_and_one_of_values: {
         "type": "table",
         "title": "",
-        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "占比", "b": "数值"}}}],
+        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "占比", "b": "完成值"}}}],
     },
     numbers_stand_before_names: {
         "type": "table",
         "title": "",
-        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "承诺", "b": "数值"}}}],
+        "transformations": [{"id": "organize", "options": {"renameByName": {"a": "承诺", "b": "完成值"}}}],
         "fieldConfig": {
             "overrides": [
                 {
                     "matcher": {"options": "承诺"},
                     "properties": [{"id": "custom.cellOptions", "value": {"type": "auto", "wrapText": True}}],
                 },
-                {"matcher": {"options": "数值"}, "properties": [{"id": "decimals", "value": 2}]},
+                {"matcher": {"options": "完成值"}, "properties": [{"id": "decimals", "value": 2}]},
             ]
         },
     },

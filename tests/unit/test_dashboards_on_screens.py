@@ -19,6 +19,7 @@ from tests.unit.screen import (
     grid,
     inside,
     lines,
+    outside,
     stat_faults,
     table_faults,
 )
@@ -27,6 +28,10 @@ from tests.verdicts import shipped
 COMMITTED = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(GENERATED.rglob("*.json"))}
 OVERVIEWS = [one for name, one in COMMITTED.items() if name.startswith("kpiwatch-overview")]
 WIDE, PHONE = 1920, 390
+SCALE = 0.78
+"""At which docs/dashboards.md has a page of 1920 pixels printed on A3."""
+PAPER, PAGE = 1512 / SCALE, 1047 / SCALE
+"""Width and height of A3 across within margins of 10 mm: 1512 x 1047 at 96 pixels per inch."""
 SCREEN, ABOVE_THE_PANELS = 1080, 145
 """Height of the screen; what Grafana's menu, its buttons and the choices take of it."""
 
@@ -37,6 +42,20 @@ each_overview = pytest.mark.parametrize("overview", OVERVIEWS, ids=lambda one: o
 @pytest.mark.parametrize("name", COMMITTED)
 def test_nothing_is_cut_off(name: str, screen: int) -> None:
     assert faults(COMMITTED[name], screen) == []
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_a_page_to_print_is_light_stands_still_and_has_no_panel_that_is_longer_than_paper(name: str) -> None:
+    (link,) = (one for one in COMMITTED[name]["links"] if one["icon"] == "doc")
+    assert link["url"] == f"/d/{name}?kiosk&theme=light&refresh=1d" and link["keepTime"] and link["includeVars"]
+    assert max(outside(panel, WIDE).height for panel in COMMITTED[name]["panels"]) <= PAGE
+
+
+@each_overview
+def test_the_overview_is_one_sheet_of_paper_that_can_be_read(overview: Json) -> None:
+    assert PAPER >= WIDE and bottom(overview) <= PAGE
+    points = CELL_FONT * SCALE * 72 / 96
+    assert points >= 8
 
 
 @each_overview

@@ -23,7 +23,7 @@ from services.ledger.texts import Texts, erased_by, erasure
 from services.ledger.writer import LedgerAway, NotRecorded
 from services.messaging.records.ledger import Kind, Request, subject_of_case
 from tests.integration.crash_story import write_plan
-from tests.unit.casebook_records import IDS, Log, filled
+from tests.unit.casebook_records import IDS, NOW, Log, filled
 from tests.unit.ledger_world import LedgerWorld, MemoryLedger
 
 Said = Callable[..., tuple[int, str, str]]
@@ -45,7 +45,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     start, late = "2021-09-09T09:00:00+08:00", "2021-09-27T09:00:00+08:00"
     log.event(event("case.accepted", start, start, {"service_item": "permit", "unit": "north"}), 0)
     log.event(event("case.completed", "2021-09-10T09:00:00+08:00", late, {}), 0)
-    index = Index(open_engine(place, writes=True), Judge(plan, load_calendar(plan.head.calendar)), 3)
+    index = Index(open_engine(place, writes=True), Judge(plan, load_calendar(plan.head.calendar)), 3, lambda: NOW)
     index.open(0, IDS)
     filled(index, log.records)
     return {"KPIWATCH_PLAN": str(folder / "plan"), "KPIWATCH_CASEBOOK": place, "KPIWATCH_PARTITIONS": "3"}

@@ -145,9 +145,47 @@ def test_a_notice_waits_for_opening_hours_and_comes_once_however_often_the_notif
     assert len(notices(october)) == 2, "assigned anew"
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_assignment_that_is_withdrawn_before_its_notice_is_notified_to_nobody(
+    october: October, restarts: bool
+) -> None:
+    october.until("2021-09-30")
+    october.world.closed.add(HELPER)
+    (assigned,) = october.world.ledger.record(TASK.request("a", "desk", 10**9))
+    october.until("2021-10-01")
+    withdrawn = Decision(MATTER, About.WITHDRAWAL, "withdrawn", "centre-01", withdraws=assigned.number)
+    october.world.ledger.record(withdrawn.request("w", "desk", 10**9))
+    if restarts:
+        october.restart()
+    october.until("2021-10-02")
+    october.world.closed.clear()
+    october.until("2021-10-03")
+    assert notices(october) == []
+
+
+def test_an_assignment_that_is_withdrawn_after_its_notice_is_no_alert_that_ended(october: October) -> None:
+    october.until("2021-09-30")
+    (assigned,) = october.world.ledger.record(TASK.request("a", "desk", 10**9))
+    october.until("2021-10-01")
+    withdrawn = Decision(MATTER, About.WITHDRAWAL, "withdrawn", "centre-01", withdraws=assigned.number)
+    october.world.ledger.record(withdrawn.request("w", "desk", 10**9))
+    for day in ("2021-10-02", "2021-10-03"):
+        october.until(day)
+        october.restart()
+    assert len(notices(october)) == 1
+
+
 def test_a_circular_goes_to_who_leads_the_unit_and_an_assignment_to_who_is_on_duty() -> None:
     subjects = Decided()
     subjects.record(step(SupervisionStep.CIRCULAR, 10).request("s", "notifier", 0), issued(1, UNIT))
     subjects.record(TASK.request("a", "desk", 9))
     circular, task = subjects.notices.news()
     assert (process._is_for_leaders(circular), process._is_for_leaders(task)) == (True, False)
+
+
+def test_of_an_assignment_that_is_withdrawn_at_once_nothing_is_to_be_notified(decided: Decided) -> None:
+    (assigned,) = decided.world.record(TASK.request("a", "desk", 0))
+    withdrawn = Decision(MATTER, About.WITHDRAWAL, "withdrawn", "centre-01", withdraws=assigned.number)
+    for record in (assigned, *decided.world.record(withdrawn.request("w", "desk", 9))):
+        decided.notices.take(record)
+    assert [one.active for one in decided.notices.news()] == [False]

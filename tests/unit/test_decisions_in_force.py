@@ -123,7 +123,7 @@ def test_a_late_entry_confirmed_and_a_later_one_in_the_same_cycle_waits_for_its_
     shown = centre.shown()
     assert shown.turned_by == (DONE,) and shown.through == at("2021-09-27T09:00")
     decision = on_late_entry(shown, True, BY, JUDGE)
-    assert "属实" in effect_of(decision)
+    assert "予以认定" in effect_of(decision)
     record = centre.decide(decision)
     assert centre.outcome() is Outcome.LATE_ENTRY  # it is recorded, and not in force
     centre.enforce()

@@ -50,6 +50,7 @@ FORECAST: Pair = (
     b"signal|forecast|ALL|K25-1",
     orjson.dumps(SignalRow("forecast", "ALL", "K25-1", "3", "", "3.5")._asdict() | {"computed_at": T, "watermark": T}),
 )
+ARRIVALS: Pair = (b"arrivals|", b'{"published_ms": 1600000000000, "arrivals": [[1600000000000, 2]]}')
 CARD: Pair = (
     b"K06-1|/units/x\x1fW-1|1|-|red",
     orjson.dumps(Card("K06-1", "/units/x W-1", 1, "-", "red", "liangjiang-water", T, T, "", "")._asdict()),
@@ -82,7 +83,7 @@ PROGRESS = Progress(0, 5, 10, {"/units/x": 9}, lag=0, position=7, judged_to=10).
 TALLIES = [tally_records.claim(0, 5), tally_row("a", 2), tally_row("b", 3), tally_records.complete(0, 5), PROGRESS]
 
 GOOD: dict[str, list[Pair]] = {
-    topics.KPI_VALUES: [VALUE, SIGNAL, FORECAST],
+    topics.KPI_VALUES: [VALUE, SIGNAL, FORECAST, ARRIVALS],
     topics.ALERT_CARDS: [CARD],
     topics.CASE_VERDICTS: [VERDICT],
     topics.DEAD_LETTER: [LETTER],

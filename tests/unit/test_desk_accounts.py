@@ -118,6 +118,23 @@ def test_a_session_is_ended_by(accounts: Accounts, end: Callable[..., object]) -
     assert accounts.session_of(token) is None
 
 
+@pytest.mark.parametrize("end", ["reset", "set_disabled", "end_sessions"])
+def test_who_is_shut_out_meanwhile_sets_no_password_and_no_second_factor(
+    accounts: Accounts, now: Now, end: str
+) -> None:
+    """The session was looked up a moment before it was ended: the check of a password takes long."""
+    session = accounts.session_of(with_password(accounts, "li", Role.ADMIN))
+    assert session is not None
+    more = {"reset": ("li", BY), "set_disabled": ("li", True, BY), "end_sessions": ("li", BY)}[end]
+    getattr(accounts, end)(*more)
+    with pytest.raises(NotPossible, match="session has ended"):
+        accounts.change_password(session, "another white horse", "")
+    secret = credentials.new_factor()
+    assert not accounts.enrol("li", secret, pyotp.TOTP(secret).at(now.at // 1_000_000), "")
+    account = accounts.account("li")
+    assert account is not None and not account.has_factor and account.has_password is (end != "reset")
+
+
 def test_nobody_ends_a_session_of_somebody_else(accounts: Accounts) -> None:
     token = with_password(accounts)
     session = accounts.session_of(token)

@@ -122,7 +122,7 @@ def test_an_extension_is_asked_for_and_granted_as_it_was_asked(world: ActingWorl
 
 def test_a_late_entry_is_confirmed(late: ActingWorld) -> None:
     page = Browser(late, CENTRE).client.get(late.act("decide-late-entry"))
-    assert "逾期补录后按期，待确认 → 按期" in page.text and "0/1 → 1/1" in page.text
+    assert "逾期补录后按期，待认定 → 按期" in page.text and "0/1 → 1/1" in page.text
     assert ">甲</td>" in page.text and "甲 A" not in page.text, "a Chinese page has its events in Chinese"
     Browser(late, CENTRE).send("decide-late-entry", decision="accept")
     (decided,) = late.of_kind(Kind.DECIDED)
@@ -229,7 +229,7 @@ def test_of_two_deciders_the_second_is_told_of_the_first(late: ActingWorld) -> N
     form = second.open("decide-late-entry")
     first.send("decide-late-entry", decision="accept")
     answer = second.send("decide-late-entry", form=form, decision="reject")
-    assert answer.status_code == 409 and "补录属实" in answer.text and "centre-01" in answer.text
+    assert answer.status_code == 409 and "补录予以认定" in answer.text and "centre-01" in answer.text
     assert [each.request.body["decision"] for each in late.of_kind(Kind.DECIDED)] == ["accepted"]
 
 

@@ -66,6 +66,25 @@ def test_the_unit_sees_what_is_assigned_to_it_and_answers(world: ActingWorld) ->
     assert states(world) == ["待签收"], "assigned anew"
 
 
+def test_a_reply_stays_when_a_later_request_is_taken_back(world: ActingWorld) -> None:
+    Browser(world, CENTRE).send("assign", **TASK)
+    helpers = Browser(world, HELPERS)
+    for act, fields in (("acknowledge", {"until": "2021-09-27"}), ("reply", {"text": "已协调"})):
+        helpers.send(act, **fields)
+    helpers.send("extension", amount="3", unit="working_days")
+    helpers.send("withdraw-request", of=str(world.of_kind(Kind.ASKED)[-1].number))
+    assert states(world) == ["已回告"]
+
+
+def test_an_acknowledgement_stays_when_the_only_answer_is_taken_back(world: ActingWorld) -> None:
+    Browser(world, CENTRE).send("assign", **TASK)
+    helpers = Browser(world, HELPERS)
+    helpers.send("acknowledge", until="2021-09-27")
+    helpers.send("extension", amount="3", unit="working_days")
+    helpers.send("withdraw-request", of=str(world.of_kind(Kind.ASKED)[-1].number))
+    assert states(world) == ["已签收，待回告"]
+
+
 def test_the_list_is_there_in_english(world: ActingWorld) -> None:
     Browser(world, CENTRE).send("assign", **TASK)
     page = world.client(HELPERS._replace(language="en")).get("/assignments").text

@@ -18,12 +18,17 @@ from services.casebook.casebook import ListedCase
 from services.desk.access import Role, Viewer
 from services.desk.asking import Desk
 from services.desk.reading.case_seen import token_of
+from services.domain.plan.plan import Title, Unit
 from services.domain.results.published import Level
 from services.domain.time.rfc3339 import read
+from tests.unit.acting_world import ActingWorld
+from tests.unit.cases import node_ended, node_started
 from tests.unit.desk import client_of
 from tests.unit.desk_reading import LEAD, PROMISE, published, reading_desk
 from tests.unit.gateway_cases import ACCEPTED, STORED
 from tests.unit.gateway_cases import event as case_event
+from tests.unit.test_desk_acts import CENTRE, OTHER, START, Browser
+from tests.unit.test_desk_assignments import TASK
 from tests.unit.test_desk_reading import FIRST, PASSED_KEY, PASSED_ON, SECOND
 from tests.unit.test_desk_sheet import cells
 
@@ -124,3 +129,22 @@ def test_a_lead_finds_a_case_by_its_own_promises_only(tmp_path: Path) -> None:
         by_lead = {each.case.case_key for each in desk.reading.cases(lead, CaseFilter(promise=kpi)).cases}
         whole = {each.case.case_key for each in desk.reading.cases(everything, CaseFilter(promise=kpi)).cases}
         assert by_lead == (whole if kpi in scope.leads else set()), kpi
+
+
+def test_the_form_of_an_act_does_not_say_who_has_a_case_now_to_who_has_passed_it_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor to which units the operations centre has assigned it since."""
+    facts = [
+        START,
+        node_started("2021-09-17T09:00", "survey", "seals"),
+        node_ended("2021-09-18T09:00", "survey", "seals"),
+        node_started("2021-09-22T09:00", "works", "planning"),
+    ]
+    world = ActingWorld(tmp_path, facts)
+    planning = Unit(id="planning", title=Title(zh="规划局", en="planning bureau"))
+    monkeypatch.setitem(world.desk.plan.units, "planning", planning)
+    Browser(world, CENTRE).send("assign", **TASK)
+    for act in ("acknowledge", "reply", "extension", "withdraw-request"):
+        page = world.client(OTHER).get(world.act(act))
+        assert page.status_code == 403 and "规划局" not in page.text and "可以回告" not in page.text

@@ -132,7 +132,7 @@ def test_what_waits_has_a_next_page(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     following = re.findall(r'href="(/waiting\?after=[0-9]+)"', first)
     second = client.get(following[0]).text
     assert first.count(row) == second.count(row) == 1 and "申请延期</a>" in first and "说明理由</a>" in second
-    assert "/waiting?after" not in second and "(2)" in second
+    assert "/waiting?after" not in second and "（2）" in second
 
 
 def test_who_passed_a_case_on_finds_nothing_in_lists_of_what_came_after(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def test_a_promise_says_whose_reason_was_accepted_and_who_is_late_no_more(tmp_pa
     index.note(ready=True, complete_at=0)
     index.close()
     pages = {kpi: world.client(WORKS).get(f"/promises/{kpi}").text for kpi in ("P", "S")}
-    assert "理由成立，不计入<" in pages["S"] and "不再超期<" not in pages["S"]
-    assert "理由成立，不计入<" not in pages["P"] and "不再超期<" in pages["P"]
+    assert "理由成立，不计入<" in pages["S"] and "更正后不再计为超期<" not in pages["S"]
+    assert "理由成立，不计入<" not in pages["P"] and "更正后不再计为超期<" in pages["P"]
 
 
 def verdict(number: int, kpi: str) -> Record:

@@ -15,6 +15,7 @@ from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
 from services.casebook.casebook import ALL, Casebook, ListedCase
 from services.casebook.database import open_engine
+from services.casebook.marked_cases import MarkFilter
 from services.desk.access import Role, Viewer
 from services.desk.asking import Desk
 from services.desk.pages.district import CHANGES
@@ -147,6 +148,10 @@ def test_a_unit_that_passed_a_case_on_sees_it_as_of_its_last_day_there(tmp_path:
     happened = [each.fact.time for each in before.explanation.history]
     assert max(happened) < read("2021-09-24T00:00:00+08:00") <= max(e.fact.time for e in accepted.explanation.history)
     assert reading.case(OTHER, PASSED_KEY) is None
+    held = MarkFilter("~holding_days")
+    assert [each.marked.unit for each in reading.cases_counted(WATER_VIEWER, held).marks] == [FIRST]
+    assert not reading.cases_counted(Viewer("unit", Role.UNIT, FIRST), held).marks  # it sees no more of the case
+    assert not reading.cases_counted(OTHER, held).marks
 
 
 @pytest.mark.slow
@@ -237,7 +242,7 @@ def test_what_is_long_is_limited_and_leads_to_the_whole(tmp_path: Path) -> None:
         return {each for each in re.findall(r'href="/promises/([^"]+)"', client.get(path).text) if each in links}
 
     first = client.get("/district").text
-    assert first.count(" → <span") == CHANGES and f'href="/changes">查看全部 ({len(official)})' in first
+    assert first.count(" → <span") == CHANGES and f'href="/changes">查看全部（{len(official)}）' in first
     assert shown("/changes") == links
     pages = [
         shown("/promises"),
@@ -270,9 +275,9 @@ def test_the_worst_are_first_by_the_distance_that_is_exported_and_say_how_many_m
     ]
     zh, en = (client_of(desk, OPERATIONS._replace(language=language)) for language in ("zh", "en"))
     page = zh.get("/district").text
-    assert page.index("超出4件") < page.index("超出1件") and "余量" in page
+    assert page.index("超出4件") < page.index("超出1件") and "剩余允许数" in page
     assert "超期件数比允许数多1件" in zh.get(f"/promises/{PROMISE}").text
-    assert "余量0件" in zh.get(f"/promises/{PROMISE}").text  # of the unit
+    assert "0件" in zh.get(f"/promises/{PROMISE}").text  # of the unit
     assert "late cases above what is allowed: 1" in en.get(f"/promises/{PROMISE}").text
 
 

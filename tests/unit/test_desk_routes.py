@@ -88,6 +88,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/cards.xlsx"): Case(OWN, shows="W-1"),
     ("GET", "/cases"): Case(SEES, shows=f'href="{CASE_OF_A}"'),
     ("GET", "/cases.xlsx"): Case(SEES, shows="W-1"),
+    ("GET", "/counted"): Case(SEES, "/counted?mark=overdue&promise=K06-1", shows=f'href="{CASE_OF_A}"'),
+    ("GET", "/counted.xlsx"): Case(SEES, "/counted.xlsx?mark=overdue&promise=K06-1", shows="W-1"),
     ("GET", "/cases/{token}"): Case(SEES, CASE_OF_A, shows="W-1"),
     ("GET", "/sources"): Case(SEES, shows=WATER),
     ("GET", "/assignments"): Case(OWN, shows=f'href="{CASE_OF_A}"'),

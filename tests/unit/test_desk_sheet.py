@@ -72,5 +72,5 @@ def test_a_file_has_every_line_of_all_pages_and_only_the_viewers_own(tmp_path: P
         client = client_of(desk, viewer)
         cards, cases = (cells(client.get(f"/{name}.xlsx").content) for name in ("cards", "cases"))
         assert (len(cards) - 1, len(cases) - 1) == (counted, listed) and counted > 0
-        assert [cell[0] for cell in cards[0]][:3] == ["等级", "承诺", "环节"]
+        assert [cell[0] for cell in cards[0]][:3] == ["牌色", "承诺", "环节"]
     assert {row[4][0] for row in cells(client_of(desk, unit).get("/cards.xlsx").content)[1:]} == {"两江水务"}

@@ -109,6 +109,38 @@ def test_a_unit_takes_back_nothing_of_another_unit(world: ActingWorld) -> None:
             assert helpers.send("withdraw-request", of=number).status_code == 422
 
 
+def test_of_two_requests_the_other_one_waits_and_can_be_decided(world: ActingWorld) -> None:
+    """A second one comes from the command line, or from another unit at the same moment."""
+    works, centre = Browser(world, WORKS), Browser(world, CENTRE)
+    works.send("extension", **ASK)
+    first = last(world)
+    more = {"about": "extension", "limit": {"amount": 5, "unit": "working_days"}}
+    second = world.record(Statement(Kind.ASKED, Matter("P", KEY, 1), "works", "x", more).request("x", "cli"))
+    assert 'value="5"' in centre.client.get(world.act("decide-extension")).text, "the latest"
+    for taken_back, amount in ((second, "3"), (first, "")):
+        works.send("withdraw-request", of=str(taken_back.number))
+        page = centre.client.get(world.act("decide-extension")).text
+        assert (f'value="{amount}"' in page) is (waiting(world) == ["extension"]) is bool(amount)
+        assert ("没有待决定的申请" in page) is not bool(amount)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_of_two_requests_each_can_be_taken_back_also_after_a_withdrawn_decision(
+    world: ActingWorld, number: int
+) -> None:
+    works, centre = Browser(world, WORKS), Browser(world, CENTRE)
+    works.send("extension", **ASK)
+    more = {"about": "extension", "limit": {"amount": 5, "unit": "working_days"}}
+    world.record(Statement(Kind.ASKED, Matter("P", KEY, 1), "works", "x", more).request("x", "cli"))
+    both = world.of_kind(Kind.ASKED)
+    works.send("withdraw-request", of=str(both[number].number))
+    centre.send("decide-extension", decision="grant", **ASK)
+    assert waiting(world) == []
+    centre.send("withdraw-decision", of=str(last(world, Kind.DECIDED).number))
+    (left,) = world.desk.acting.stands.waiting()
+    assert left.record.number == both[1 - number].number
+
+
 def test_a_withdrawal_in_another_matter_takes_nothing_back(world: ActingWorld) -> None:
     Browser(world, WORKS).send("extension", **ASK)
     asked = last(world)
@@ -230,6 +262,39 @@ def test_a_decision_that_is_not_in_force_is_sent_again(world: ActingWorld) -> No
     again = last(world, Kind.DECIDED)
     assert again.request.body["again"] == refused.number and len(world.of_kind(Kind.DECIDED)) == 2
     assert "没有需要重新送达的决定" in centre.client.get(world.act("send-again")).text
+
+
+@pytest.mark.parametrize("takes_back", [False, True])
+def test_an_event_of_a_request_that_is_not_in_force_is_sent_again(world: ActingWorld, takes_back: bool) -> None:
+    """That a unit gave a reason, or that it takes that back."""
+    works, centre = Browser(world, WORKS), Browser(world, CENTRE)
+    works.send("reason", "S", reason="weather")
+    if takes_back:
+        works.send("withdraw-request", "S", of=str(last(world).number))
+    request = last(world)
+    world.keeper.ask(not_in_force(request, "keeper", [Refusal("unknown_unit", "data.unit", "no such unit", "x")]))
+    world.keep()
+    assert works.client.get(case(world)).status_code == centre.client.get(case(world)).status_code == 200
+    assert world.act("send-again", "S").replace("&", "&amp;") in centre.client.get("/waiting").text
+    assert centre.send("send-again", "S", of=str(request.number)).status_code == 303
+    assert waiting(world) == ([] if takes_back else ["reason"])
+    sent: list[object] = []
+    enforcement = Enforcement(lambda event: sent.append(event) or [], lambda asked: None, "keeper")  # type: ignore[func-returns-value]
+    outcomes = world.of_kind(Kind.ASKED, Kind.DECIDED, Kind.NOT_IN_FORCE)
+    enforcement.take(outcomes)
+    enforcement.work()
+    assert event_of(request) in sent
+
+
+def test_a_request_that_is_taken_back_is_not_to_be_sent_again(world: ActingWorld) -> None:
+    works, centre = Browser(world, WORKS), Browser(world, CENTRE)
+    works.send("reason", "S", reason="weather")
+    asked = last(world)
+    world.keeper.ask(not_in_force(asked, "keeper", [Refusal("unknown_unit", "data.unit", "no such unit", "x")]))
+    world.keep()
+    works.send("withdraw-request", "S", of=str(asked.number))
+    assert "没有需要重新送达的决定" in centre.client.get(world.act("send-again", "S")).text
+    assert world.act("send-again", "S").replace("&", "&amp;") not in centre.client.get("/waiting").text
 
 
 def not_taken(world: ActingWorld) -> LedgerRecord:

@@ -466,7 +466,7 @@ def test_the_verdicts_come_first_one_line_each() -> None:
     lines = shown(judge_of(promise(limit="13 working_days", clock_stops=("hearing",))), *NATIONAL_DAY)
     place = lines.index("结论 Verdicts")
     assert lines[place + 1].split()[:2] == ["✓", "按期"]
-    assert place < lines.index("经过 What happened")
+    assert place < lines.index("办理经过 What happened")
 
 
 def test_like_days_of_a_long_account_are_one_line() -> None:

@@ -46,7 +46,7 @@ def test_a_page_says_clause_words_formula_recipients_what_is_sent_and_two_histor
             for choice in promise.choices
             for text in (choice.taken.zh, choice.taken.en)
         )
-    for heading in ("通知对象", "来源报送要求", "样例"):
+    for heading in ("通知对象", "数据源报送要求", "样例"):
         assert page.count(f"# {heading}") == len(versions)
     assert page.count("公式 Formula") == len(versions)
     assert page.count("```json") >= 2 * len(versions)

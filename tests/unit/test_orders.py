@@ -143,7 +143,7 @@ def test_the_text_is_that_of_an_official(desk: Desk) -> None:
     body = "\n".join(text.paragraphs)
     assert "经提醒、催办，仍未办结，现予督办。" in body
     assert "应于2021年9月28日24时前完成" in body
-    assert "2021年9月29日转为红牌，至2021年10月12日已满5个工作日" in body
+    assert "2021年9月29日被亮红牌，至2021年10月12日已满5个工作日" in body
     assert "请于2021年10月15日24时前书面回告" in body
     assert "W20210922-17" in body and "/units/" not in body
     assert "江北府办发〔2021〕54号" in body

@@ -14,10 +14,12 @@ from services.domain.judging.judge import NOTHING, Judge
 from services.domain.plan.plan import Plan, Source
 from services.domain.results.cards import BY_NEW_RULES, RETRACTED, CardState, cards
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW, SET_BACK_US, CasePartition, Effects
+from services.domain.results.case_row import Row
 from services.domain.results.value_rows import Valuer
 from services.domain.results.verdicts import verdicts_of
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import MINUTE_US, Instant
+from services.messaging.records.rows import load_row
 from services.replay.judge_cases import PeriodJudge
 from services.replay.spill_files import SpilledFact
 from tests.unit import histories
@@ -171,6 +173,31 @@ def test_in_chunks_of_any_size_each_case_is_judged_once_and_ends_the_same(data: 
     at_once = told_at_once(EVERY_KIND, subjects, histories.END)
     assert consumer.cards == at_once.cards
     assert consumer.verdicts == at_once.verdicts
+
+
+@given(st.data())
+def test_cards_looked_at_from_what_has_changed_on_are_those_of_the_whole_history(data: st.DataObject) -> None:
+    """As in live operation: each event is judged soon after its arrival, a case is swept when due or later."""
+    rows: dict[bytes, bytes] = {}
+    fed, facts, now = partition(EVERY_KIND, rows), list[Fact](), histories.BEGIN
+    late = st.integers(0, 3 * 24 * 3_600_000_000)
+    for key, fact in sorted(data.draw(histories.feeds(subjects=1)), key=lambda each: each[1].received):
+        while (due := fed.next_at) is not None and due <= fact.received and data.draw(st.integers(0, 5)):
+            now = max(now, due + data.draw(late))
+            list(fed.sweep(now))
+            assert_whole(fed, rows, key, facts, now)
+        now = max(now, fact.received + data.draw(late))
+        fed.take(key, fact, now)
+        facts = insert(facts, fact).facts
+        assert_whole(fed, rows, key, facts, now)
+
+
+def assert_whole(fed: CasePartition, rows: dict[bytes, bytes], key: bytes, facts: list[Fact], now: Instant) -> None:
+    """The cards in a row that is not due are those of a walk through all arrivals."""
+    if fed.next_at is not None and fed.next_at <= now:
+        return  # an event was delivered again, and nothing is judged for that
+    held = [card for card in Row(load_row(rows[key])).cards if card.reason != RETRACTED] if key in rows else []
+    assert held == cards(EVERY_KIND, facts, now)
 
 
 @given(st.data())

@@ -99,7 +99,7 @@ def test_a_dry_run_shows_what_would_be_done_and_writes_nothing(grafana: Grafana)
     assert len(grafana.writes) == writes
     assert done["old"].outcome is Outcome.REMOVED
     assert '- "title": "by hand",' in done[UID].difference
-    assert '+ "title": "1 全区总览",' in done[UID].difference
+    assert '+ "title": "1 全区概况",' in done[UID].difference
 
 
 REFUSALS = [
@@ -178,6 +178,28 @@ def test_another_server_is_called_so_and_never_sees_the_token(grafana: Grafana) 
     assert grafana.tokens_seen == set()
 
 
+HERE = "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("url", [f"{HERE}?x=1", f"{HERE}#x", "http://[::1", f"{HERE}\\.example.invalid", "http://:1"])
+def test_an_address_that_libraries_read_differently_is_none(url: str) -> None:
+    """The server that is asked for its health must be the one that gets the token."""
+    with pytest.raises(WrongAddress, match="is no address of a Grafana"):
+        publish(url, TOKEN, MADE)
+
+
+@pytest.mark.parametrize("behind", ["", "\\@example.invalid"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(grafana: Grafana, behind: str) -> None:
+    with pytest.raises(WrongAddress, match="a name or a password is in the address") as raised:
+        publish(grafana.url.replace("//", "//admin:geheim@") + behind, TOKEN, MADE)
+    assert "geheim" not in str(raised.value) and not grafana.tokens_seen
+
+
+def test_an_address_of_ip_version_6_is_one() -> None:
+    with pytest.raises(GrafanaUnavailable, match="ConnectionError"):
+        publish("http://[::1]:1", TOKEN, MADE)
+
+
 def test_https_to_a_port_without_it_and_a_certificate_that_nobody_knows(
     grafana: Grafana, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +244,7 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 def test_the_command_says_what_became_of_each_dashboard(grafana: Grafana, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = command(capsys, "--url", grafana.url, "--token", TOKEN)
     assert code == 0
-    assert f"+ {UID}  1 全区总览" in said
+    assert f"+ {UID}  1 全区概况" in said
     assert f"{len(ALL)} created" in said
     grafana.dashboards[UID]["title"] = "by hand"
     code, said = command(capsys, "--url", grafana.url, "--token", TOKEN, "--dry-run")

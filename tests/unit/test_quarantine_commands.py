@@ -91,7 +91,8 @@ def test_explain_says_that_a_case_is_quarantined_and_why(
 
 
 def test_status_has_a_line_of_them() -> None:
-    assert quarantine_line(2).plain == "隔离办件 / quarantined cases: 2 → kpiwatch cases quarantined"
+    assert quarantine_line(2, lambda zh, en: zh).plain == "已隔离办件2件 → kpiwatch cases quarantined"
+    assert quarantine_line(2, lambda zh, en: en).plain == "quarantined cases: 2 → kpiwatch cases quarantined"
 
 
 def place(case: str, partition: int = 0) -> Place:

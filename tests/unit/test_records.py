@@ -10,6 +10,7 @@ from services.domain.results.published import ValueRow, Verdict
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Zone, instant_of
 from services.messaging.records import cards, rows, tallies, values, verdicts, worker_failures
+from services.messaging.records.latencies import Latencies
 from services.messaging.records.values import Times
 from services.metric_names import metrics
 from services.runtime.worker_failures import WorkerFailure
@@ -86,11 +87,16 @@ def test_the_log_of_tallies() -> None:
         b"row|0|5|K06-1|water|-|738000",
         b'{"type":"row","partition":0,"epoch":5,"key":["K06-1","water","-",738000],"tally":[[[0,2]],[[7,1]]]}',
     )
-    progress = tallies.Progress(0, 5, 10, {"/units/x": 9}, 1, 7, 10, 2, 1, 3, {"/units/x": 4}, {"": 1})
+    waited = Latencies()
+    waited.add({0: 2}, 70)
+    answered = waited.packed()
+    counts = {"/units/x": 4}, {"": 1}
+    progress = tallies.Progress(0, 5, 10, {"/units/x": 9}, 1, 7, 10, 2, 1, 3, *counts, answered, ((5, 2),))
     assert progress.record() == (
         b"progress|0",
         b'{"type":"progress","partition":0,"epoch":5,"swept_to":10,"sources":{"/units/x":9},"lag":1,"position":7,'
-        b'"judged_to":10,"lost":2,"quarantined":1,"retried":3,"refused":{"/units/x":4},"left_out":{"":1}}',
+        b'"judged_to":10,"lost":2,"quarantined":1,"retried":3,"refused":{"/units/x":4},"left_out":{"":1},'
+        b'"answered":[140,0,2,0,0,0,0,0,0,0,0,0,0,0,0],"arrivals":[[5,2]]}',
     )
     assert tallies.decode(*progress.record()) == progress
 

@@ -26,6 +26,7 @@ from services.metric_names import (
     notice_metrics,
     recording_rules,
 )
+from services.metric_names.alert_names import ALERT_NAMES
 from services.notifier.alertmanager import CARD_ALERT
 from services.runtime.clock import Clock
 
@@ -90,19 +91,13 @@ RUNBOOKS = sorted((DEPLOY / "runbooks").glob("*.md"))
 def test_a_runbook_says_what_it_means_who_acts_how_to_check_and_how_to_end_it(page: Path) -> None:
     written = page.read_text(encoding="utf-8")
     assert re.findall(r"^#+ (.+)$", written, re.MULTILINE) == [
-        f"{page.stem} {_chinese(written)}",
+        f"{ALERT_NAMES[page.stem].zh} {ALERT_NAMES[page.stem].en} (`{page.stem}`)",
         "含义 What it means", "处置单位 Who acts", "核查方法 How to check", "处置与解除 How to end it",
     ]  # fmt: skip
     assert re.search(r"How to check\n(.|\n)*```sh\n(.|\n)+?\n```\n(.|\n)*How to end it", written)
     for section in written.split("\n## ")[1:]:
         first = section.split("\n\n")[1]
         assert re.search("[\u4e00-\u9fff]{4}", first), f"Chinese comes first: {first}"
-
-
-def _chinese(runbook: str) -> str:
-    """The Chinese name of an alert in the first line of its runbook."""
-    (name,) = re.findall(r"\A# \w+ ([\u4e00-\u9fff，、]+)\n", runbook)
-    return str(name)
 
 
 @pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)

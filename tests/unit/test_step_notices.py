@@ -82,8 +82,8 @@ def test_after_a_start_only_steps_of_active_cards_are_notified() -> None:
 @pytest.mark.parametrize(
     ("kind", "days", "words"),
     [
-        (SupervisionStep.REMINDER, 1, "红牌后第1个工作日仍未办结。请抓紧办理。"),
-        (SupervisionStep.URGING, 3, "应于2021年9月28日24时前完成，红牌后第3个工作日仍未办结。请立即办理"),
+        (SupervisionStep.REMINDER, 1, "亮红牌后第1个工作日仍未办结。请抓紧办理。"),
+        (SupervisionStep.URGING, 3, "应于2021年9月28日24时前完成，亮红牌后第3个工作日仍未办结。请立即办理"),
         (SupervisionStep.ORDER, 5, "督办单江北督办〔2021〕1号："),
         (SupervisionStep.ORDER, 5, "请于2021年10月15日24时前书面回告。"),
         (SupervisionStep.CIRCULAR, 10, "建议予以通报，请江北区优化营商环境领导小组办公室主任审定。"),

@@ -17,9 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook import held_events as held_events_module
 from services.casebook import schema
+from services.casebook.bad_cursor import BadCursor
 from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState, IndexedCase
-from services.casebook.casebook import ALL, BadCursor, Casebook, NotReady
+from services.casebook.casebook import ALL, Casebook, NotReady
 from services.casebook.database import CasebookUnavailable, open_engine
 from services.casebook.document import account_documents, page_document
 from services.casebook.index import _FORGOTTEN_US, Index, OtherWriter, _events_of
@@ -30,7 +31,6 @@ from services.domain.intake.facts import Fact
 from services.domain.results.cards import case_name
 from services.domain.results.explain import explain
 from services.domain.results.published import Level
-from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
 from services.explanation.document import machine_readable
 from services.messaging.codec import admission
@@ -38,11 +38,8 @@ from services.messaging.reader import Record
 from services.messaging.records.case_events import record_of_line
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS
 from services.runtime.database import upsert
-from tests.unit.casebook_records import IDS, PARTITIONS, Log, content, district, filled, open_index
+from tests.unit.casebook_records import IDS, NOW, PARTITIONS, Log, content, district, filled, open_index
 from tests.verdicts import shipped
-
-NOW = instant_from("2021-09-04T17:30:00+08:00")
-"""The clock of the plan, soon after the last record."""
 
 
 @pytest.fixture(scope="module")
@@ -423,7 +420,7 @@ def test_another_version_builds_the_index_anew_and_says_so(
     old = filled(open_index(fresh), some_records()[:50])
     monkeypatch.setattr(schema, "SCHEMA", schema.SCHEMA + 1)
     with caplog.at_level(logging.WARNING):
-        new = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS)
+        new = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS, lambda: NOW)
         assert new.open(0, IDS) == {}
     assert "built anew" in caplog.text
     assert content(fresh)[schema.events.name] == []
@@ -435,7 +432,7 @@ def test_another_version_builds_the_index_anew_and_says_so(
 def test_the_same_version_goes_on_where_it_was(fresh: str, caplog: pytest.LogCaptureFixture) -> None:
     filled(open_index(fresh), some_records())
     before = content(fresh)
-    positions = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS).open(2, IDS)
+    positions = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS, lambda: NOW).open(2, IDS)
     assert not caplog.records
     assert positions == {stream: records[-1].offset + 1 for stream, records in streams(some_records()).items()}
     assert content(fresh) == before
@@ -445,7 +442,7 @@ def test_other_topics_of_the_same_names_build_it_anew(fresh: str, caplog: pytest
     """They were deleted, or are in another Kafka: the offsets mean other records there."""
     for ids in (IDS | {ALERT_CARDS: "another"}, {}):
         filled(open_index(fresh), some_records())
-        assert Index(open_engine(fresh, writes=True), shipped(), PARTITIONS).open(2, ids) == {}
+        assert Index(open_engine(fresh, writes=True), shipped(), PARTITIONS, lambda: NOW).open(2, ids) == {}
     assert "other topics" in caplog.text
     assert content(fresh)[schema.events.name] == []
 
@@ -454,7 +451,7 @@ def test_after_a_long_pause_cards_and_verdicts_are_read_from_their_beginning(fre
     """Kafka may have forgotten by then that a card was retracted."""
     filled(open_index(fresh), district().records)
     assert content(fresh)[schema.cards.name]
-    positions = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS).open(_FORGOTTEN_US + 2, IDS)
+    positions = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS, lambda: NOW).open(_FORGOTTEN_US + 2, IDS)
     assert {topic for topic, _ in positions} == {CASE_EVENTS}
     assert content(fresh)[schema.cards.name] == content(fresh)[schema.verdicts.name] == []
 

@@ -10,7 +10,7 @@ from services.domain.plan.plan import Name, Plan, Title
 from services.domain.time.limits import Limit
 
 _FORMULA = Title(
-    zh="符合要求的件数 ÷ 已报送数据的到期件数（不符合要求的未结件计入分母；来源未报送的不计入，列为“未报送”）",
+    zh="符合要求的件数 ÷ 已报送数据的到期件数（不符合要求的未结件计入分母；数据源未报送的不计入，列为“未报送”）",
     en="cases within the bound ÷ matured cases that were reported (open ones in breach are in the denominator; "
     "what a source did not report is unmeasured)",
 )

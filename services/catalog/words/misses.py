@@ -1,5 +1,7 @@
-"""How many misses are left of a promise, in words: for alerts, the desk, briefings and the terminal."""
+"""How many misses are left of a promise, and how fast they come, in words: for dashboards, alerts, the desk, briefings
+and the terminal."""
 
+import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -27,6 +29,11 @@ _WINDOWS: Final[Mapping[Window, Title]] = {
     Window.QUARTER: Title(zh="本季度", en="the quarter"),
     Window.MONTH: Title(zh="本月", en="the month"),
 }
+_DAYS: Final[Mapping[Window, Title]] = {
+    Window.MONTH: Title(zh="本月", en="this month"),
+    Window.D30: Title(zh="近30天", en="the last 30 days"),
+}
+"""The windows that show the month (`budget.short_window`)."""
 
 
 def miss_of(promise: Promise) -> Miss:
@@ -57,8 +64,31 @@ def left_in_words(promise: Promise, left: int) -> Title:
 
 
 def left_in_short(promise: Promise, left: int) -> Title:
-    """`余量3件`, `超出2件`."""
+    """`3件`, `超出2件`: below a heading that says what it is, 剩余允许数."""
     counter = COUNTERS[promise.about]
     if left < 0:
         return Title(zh=f"超出{-left}{counter}", en=f"{-left} too many")
-    return Title(zh=f"余量{left}{counter}", en=f"{left} left")
+    return Title(zh=f"{left}{counter}", en=f"{left} left")
+
+
+NO_MISSES: Final = Title(zh="没有", en="none")
+EXCEEDED: Final = Title(zh="已超出", en="exceeded")
+"""Of a pace: there are misses, and the objective allows none, so that it is no number (+Inf)."""
+
+
+def pace_in_short(pace: float) -> Title:
+    """The pace of misses (`budget.pace`): `没有`, `允许数的1.5倍`, `已超出`."""
+    if not pace:
+        return NO_MISSES
+    if math.isinf(pace):
+        return EXCEEDED
+    return Title(zh=f"允许数的{pace:.2f}倍", en=f"{pace:.2f} x allowed")
+
+
+def pace_in_full(promise: Promise, window: Window, times: str) -> Title:
+    """Of a pace above 0 a clause of a sentence. `times`: the number, or a template that gives it; empty: the objective
+    allows none."""
+    name, days = miss_of(promise).name, _DAYS[window]
+    if not times:
+        return Title(zh=f"{days.zh}已有{name.zh}，目标不允许", en=f"{name.en} in {days.en}, none allowed")
+    return Title(zh=f"{days.zh}{name.zh}为允许数的{times}倍", en=f"{name.en} in {days.en}: {times} x what is allowed")

@@ -98,7 +98,7 @@ SEVERITY_NAMES: Mapping[str, Title] = {
 
 SEVERITY_MEANINGS: Mapping[str, Title] = {
     "page": Title(
-        zh="系统某一部分中断，判定、提醒或通知因此停止。系统值班人员收到后立即处置；夜间和节假日同样通知。",
+        zh="系统某一部分中断，判定、亮牌或通知因此停止。系统值班人员收到后立即处置；夜间和节假日同样通知。",
         en="A part of the system has stopped, and with it judging, cards or notices. Whoever is on duty for the "
         "machinery acts at once. The notice comes at night and on holidays, too.",
     ),

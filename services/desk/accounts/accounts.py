@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from services.desk.access import Role, Viewer
 from services.desk.accounts import credentials, schema, throttle
@@ -223,12 +223,15 @@ class Accounts:
 
     # ---- what somebody does to their own account -----------------------------------------------------
     def change_password(self, session: Session, password: str, address: str) -> str:
-        """A new password. Every session ends; the token of a new one. Raises NotPossible."""
+        """A new password. Every session ends; the token of a new one. Raises NotPossible: also where the session has
+        ended since it was looked up, since whoever is reset or disabled must not keep the account."""
         name = session.viewer.account
         if why := credentials.why_no_password(password, name):
             raise NotPossible(why)
         kept, now = credentials.password_hash(password), self.now()
         with self.database.changing() as connection:
+            if not _has_open(connection, schema.sessions.c.id == session.id, now):
+                raise NotPossible(ENDED)
             connection.execute(update(schema.accounts).where(schema.accounts.c.name == name).values(password=kept))
             _end_all(connection, name)
             write(connection, now, Deed(Entry.ACCOUNT, name, f"{name}: password changed", address))
@@ -249,8 +252,8 @@ class Accounts:
         return True
 
     def enrol(self, name: str, secret: str, code: str, address: str) -> bool:
-        """A second factor, once a code shows that the app has its secret. False: the code does not fit, or there is one
-        already."""
+        """A second factor, once a code shows that the app has its secret. False: the code does not fit, there is one
+        already, or the account has no open session any more."""
         now = self.now()
         step = credentials.factor_step(secret, code, now, 0)
         if step is None:
@@ -259,6 +262,8 @@ class Accounts:
         new = {"factor": secret, "factor_step": step}
         with self.database.changing() as connection:
             own = update(table).where(table.c.name == name, table.c.factor == "")
+            if not _has_open(connection, schema.sessions.c.account == name, now):
+                return False
             if connection.execute(own.values(new)).rowcount == 0:
                 return False
             write(connection, now, Deed(Entry.ACCOUNT, name, f"{name}: second factor set", address))
@@ -346,6 +351,7 @@ BAD_UNIT: Final = Title(
     en="an account of a unit names its unit; an auditor or an administrator has none",
 )
 TAKEN: Final = Title(zh="已有同名账号", en="there is an account with this name")
+ENDED: Final = Title(zh="会话已结束，请重新登录", en="the session has ended: sign in again")
 NO_ACCOUNT: Final = Title(zh="没有这个账号", en="there is no such account")
 
 
@@ -381,6 +387,12 @@ def _code(code: str, now: Instant) -> dict[str, Any]:
 def _open(now: Instant) -> tuple[Any, Any]:
     """What is true of a session that is open."""
     return schema.sessions.c.seen_at > now - IDLE_US, schema.sessions.c.begun_at > now - LONGEST_US
+
+
+def _has_open(connection: Connection, whose: ColumnElement[bool], now: Instant) -> bool:
+    """Whether one of some sessions is open."""
+    asked = select(func.count()).select_from(schema.sessions).where(whose, *_open(now))
+    return bool(connection.scalar(asked))
 
 
 def _begin_session(connection: Connection, name: str, address: str, now: Instant) -> str:

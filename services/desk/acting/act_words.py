@@ -6,7 +6,7 @@ from services.domain.plan.plan import Title
 
 OPTIONAL: Final = Title(zh="（可不填）", en="(optional)")
 KNOWN_UP_TO: Final = Title(
-    zh="作出本决定时已记入台账的最后一条，台账号：", en="This decision knows the ledger up to No."
+    zh="作出本决定时已记入台账的最后一条，台账号：", en="This decision knows the ledger up to No. "
 )
 NUMBER: Final = Title(zh="台账号", en="No. in the ledger")
 TIME: Final = Title(zh="时间", en="Time")
@@ -19,13 +19,15 @@ NO_RECORDS: Final = Title(zh="台账中没有记录", en="the ledger has no reco
 CASE: Final = Title(zh="办件", en="Case")
 PROMISE: Final = Title(zh="承诺", en="Promise")
 CLAUSE: Final = Title(zh="条款", en="Clause")
-UNIT: Final = Title(zh="责任单位", en="Unit")
+UNIT: Final = Title(zh="单位", en="Unit")
+COUNTED_FOR: Final = Title(zh="计入单位", en="Unit")
+ACTING: Final = Title(zh="承办单位", en="Unit")
 HOLDER: Final = Title(zh="当前承办单位", en="Held by")
 VERDICT: Final = Title(zh="判定", en="Verdict")
 DUE: Final = Title(zh="期限", en="Due")
-STOP: Final = Title(zh="终点", en="Completed")
+STOP: Final = Title(zh="计时终止", en="Completed")
 SOURCE: Final = Title(zh="数据源", en="Source")
-EVENTS: Final = Title(zh="办件记录", en="Events of the case")
+EVENTS: Final = Title(zh="办理经过", en="Events of the case")
 RECORDS: Final = Title(zh="台账记录", en="Records of the ledger")
 EVENT_TIME: Final = Title(zh="发生时间", en="Time of the event")
 ARRIVED: Final = Title(zh="到达时间", en="Arrived")
@@ -33,8 +35,8 @@ ARRIVED_SINCE: Final = Title(zh="申请之后到达", en="Arrived since")
 LATE: Final = Title(zh="逾期补录", en="late entry")
 WOULD_CHANGE: Final = Title(zh="各项决定的结果", en="What each decision would change")
 DECISION: Final = Title(zh="决定", en="Decision")
-CASE_ADDS: Final = Title(zh="该办件计入（分子/分母）", en="The case adds (numerator/denominator)")
-NUMBER_OF_UNIT: Final = Title(zh="该单位的数值（分子/分母）", en="The number of the unit (numerator/denominator)")
+CASE_ADDS: Final = Title(zh="该办件计入（分子／分母）", en="The case adds (numerator/denominator)")
+NUMBER_OF_UNIT: Final = Title(zh="该单位的完成值（分子／分母）", en="The number of the unit (numerator/denominator)")
 CHANGED: Final = Title(
     zh="打开本页之后有新的内容，未作出决定。请核对下列内容后再决定。",
     en="Something came since you opened the page: nothing was decided. Look at what is below, then decide.",
@@ -55,13 +57,13 @@ LOOK_AGAIN: Final = Title(zh="查看结果", en="See what became of it")
 GO_ON: Final = Title(zh="继续", en="Go on")
 NOTHING_WAITS: Final = Title(zh="没有待决定的事项", en="nothing waits for a decision")
 WAITING: Final = Title(zh="待决定", en="Waiting for a decision")
-SINCE: Final = Title(zh="起始时间", en="Since")
+SINCE: Final = Title(zh="提出时间", en="Since")
 NOT_IN_FORCE: Final = Title(zh="未生效的决定", en="Decisions that are not in force")
 NOT_IN_FORCE_HINT: Final = Title(
     zh="系统未接收下列决定，决定尚未生效。排除原因后请重新送达。",
     en="The gateway refuses their events. Once the reason is mended, send them again.",
 )
-SEND_AGAIN: Final = Title(zh="重新送达决定，台账号：", en="Send decision again:")
+SEND_AGAIN: Final = Title(zh="重新送达决定，台账号：", en="Send decision again: ")
 STATE: Final = Title(zh="状态", en="State")
 PRINT: Final = Title(zh="打印稿（A4）", en="To print (A4)")
 CIRCULARS: Final = Title(zh="通报", en="Circulars")
@@ -75,7 +77,7 @@ ISSUE: Final = Title(zh="印发通报", en="Issue it")
 LEAVE: Final = Title(zh="不予通报", en="Do not issue it")
 ISSUED_TO: Final = Title(zh="发送单位", en="Issued to")
 ISSUED_TO_HINT: Final = Title(
-    zh="印发后，所选单位可以查看全文并收到通知。已选：承办单位，方案为该承诺列明的牵头单位、责任单位。不予通报时，此项不起作用。",
+    zh="印发后，所选单位可以查看全文并收到通知。默认选中承办单位，以及方案就该承诺列明的牵头单位、责任单位。不予通报时，此项不起作用。",
     en="Once it is issued, these units read it and get a notice. Chosen are the unit that has the case and those that "
     "the plan names for the promise. It does not matter where nothing is issued.",
 )

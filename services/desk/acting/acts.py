@@ -105,7 +105,7 @@ def _length(situation: Situation, asked: Limit | None, *, required: bool) -> tup
     unit = LimitUnit.WORKING_DAYS.value if asked is None else asked.unit.value
     return (
         Field("amount", Title(zh="延长时间", en="How much longer"), "number", None, required, (), amount),
-        Field("unit", Title(zh="单位", en="Unit"), "select", None, required, choices, unit),
+        Field("unit", Title(zh="计量单位", en="Unit"), "select", None, required, choices, unit),
     )
 
 
@@ -160,7 +160,7 @@ def _no_extension_to_ask(situation: Situation) -> Title | None:
     if not situation.is_running:
         return _DONE
     if situation.shown.period is not None or not situation.shown.is_latest:
-        return Title(zh="只能为办件的最后一轮申请延期", en="an extension is for the last cycle of a case only")
+        return Title(zh="只能就该办件的最近一次办理申请延期", en="an extension is for the last cycle of a case only")
     return _ASKED if situation.request(About.EXTENSION) else None
 
 
@@ -179,7 +179,7 @@ def _no_late_entry(situation: Situation) -> Title | None:
     decided = any(fact.type == FactType.CASE_CONFIRMED for fact in situation.shown.facts)
     if situation.shown.judgement.outcome is Outcome.LATE_ENTRY or decided:
         return None
-    return Title(zh="没有待认定的补录", en="there is no late entry")
+    return Title(zh="没有待认定的逾期补录", en="there is no late entry")
 
 
 def _nothing_to_assign(situation: Situation) -> Title | None:
@@ -278,7 +278,7 @@ def _record(situation: Situation, number: str) -> LedgerRecord:
 
 
 def _open_requests(situation: Situation) -> list[LedgerRecord]:
-    return sorted(open_requests(situation.known.records).values(), key=lambda each: each.number)
+    return open_requests(situation.known.records).every
 
 
 def _no_request_to_withdraw(situation: Situation) -> Title | None:
@@ -330,9 +330,7 @@ _ASSIGNED_FOR: Final = Field(
 def _units(situation: Situation) -> Field:
     plan = situation.judge.plan
     choices = tuple(Choice(id, unit.title) for id, unit in plan.units.items() if unit.effective_to is None)
-    return Field(
-        "to", Title(zh="交由哪个单位办理", en="Which unit is to answer"), "select", None, True, (_CHOOSE, *choices)
-    )
+    return Field("to", Title(zh="办理单位", en="Which unit is to answer"), "select", None, True, (_CHOOSE, *choices))
 
 
 def _asked_limit(situation: Situation) -> Limit | None:
@@ -444,14 +442,14 @@ ACTS: Final = (
         "decide-late-entry",
         Title(zh="认定逾期补录", en="Decide on the late entry"),
         Title(
-            zh="认定：按补录内容计入。不予认定：补录内容不计入分子。此后到达的补录须另行认定。",
+            zh="予以认定：按补录内容计入。不予认定：补录内容不计入分子。此后到达的补录须另行认定。",
             en="Confirmed: it counts as reported. Rejected: it stays outside the numerator. What arrives later needs a "
             "decision of its own.",
         ),
         Title(zh="作出决定", en="Decide"),
         Access.DECIDE,
         lambda situation: (
-            _decision(Title(zh="认定属实", en="Confirm it"), Title(zh="不予认定", en="Reject it")),
+            _decision(Title(zh="予以认定", en="Confirm it"), Title(zh="不予认定", en="Reject it")),
             _text(_REMARK),
         ),
         _no_late_entry,

@@ -53,8 +53,8 @@ class Assignments:
         """(subject, unit) → the latest assignment."""
         self._units: dict[str, frozenset[str]] = {}
         """Key of a case → the units to which it is assigned."""
-        self._answers: dict[str, dict[str, LedgerRecord]] = {}
-        """Subject of an assignment → unit → what it answered last. A reply is not undone by an acknowledgement."""
+        self._answers: dict[str, dict[str, list[LedgerRecord]]] = {}
+        """Subject of an assignment → unit → what it answered, without the requests that it took back."""
 
     def take(self, record: LedgerRecord) -> None:
         """The next record."""
@@ -98,12 +98,11 @@ class Assignments:
         answers = self._answers.get(record.request.subject)
         if answers is None:
             return
-        unit, withdrawn = record.request.unit, taken_back_by(record)
-        if withdrawn is not None:
-            if unit in answers and answers[unit].number == withdrawn:
-                del answers[unit]
-        elif record.request.kind is not Kind.ACKNOWLEDGED or unit not in answers:
-            answers[unit] = record
+        of_unit, withdrawn = answers.setdefault(record.request.unit, []), taken_back_by(record)
+        if withdrawn is None:
+            of_unit.append(record)
+        else:
+            of_unit[:] = [each for each in of_unit if each.number != withdrawn]
 
     def units_of(self, case_key: str) -> frozenset[str]:
         """The units to which a case is assigned."""
@@ -114,8 +113,9 @@ class Assignments:
         return sorted(self._latest.values(), key=lambda one: one.record.number)
 
     def answer(self, assigned: Assigned, units: Collection[str]) -> LedgerRecord | None:
-        """The latest answer since. `units`: that of the assignment, and who continues its work."""
+        """The latest answer since; an acknowledgement where there is no other. `units`: that of the assignment, and who
+        continues its work."""
         answers = self._answers.get(assigned.record.request.subject, {})
-        theirs = [record for unit, record in answers.items() if unit in units]
+        theirs = [record for unit, found in answers.items() if unit in units for record in found]
         since = [record for record in theirs if record.number > assigned.record.number]
         return max(since, key=lambda one: (one.request.kind is not Kind.ACKNOWLEDGED, one.number), default=None)

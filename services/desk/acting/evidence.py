@@ -16,7 +16,7 @@ from services.domain.intake.facts import Fact, FactType
 from services.domain.plan.plan import Title
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
-from services.explanation.phrases import content_of
+from services.explanation.phrases import content_of, in_english_marks
 from services.explanation.words import Word, outcome_word
 from services.messaging.records.decisions import About
 from services.messaging.records.ledger import LedgerRecord
@@ -116,6 +116,6 @@ def _lines(facts: Sequence[Fact], situation: Situation, since: Instant | None) -
         is_new = since is not None and fact.received > since
         content = Title(
             zh=content_of(fact, zone, names, lambda title: title.zh),
-            en=content_of(fact, zone, names, lambda title: title.en),
+            en=in_english_marks(content_of(fact, zone, names, lambda title: title.en)),
         )
         yield FactLine(fact.time, fact.received, what, content, is_new, id(fact) in turned)

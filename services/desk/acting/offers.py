@@ -57,6 +57,7 @@ OWN_UNIT = Title(
     zh="本账号属于有关单位，不能就本单位的事项作出决定：请由运行中心其他人员决定。",
     en="Your account belongs to a unit that this concerns. Nobody decides for their own unit: let somebody else do it.",
 )
+NOT_OF_UNIT = Title(zh="该办件现不由本单位办理。", en="The case is not with your unit now.")
 
 
 def offers_on(situation: Situation, viewer: Viewer, about: About) -> Offers:
@@ -82,8 +83,8 @@ def why_not_theirs(act: Act, situation: Situation, viewer: Viewer) -> Title | No
     continued = frozenset(units.at(unit, now) for unit in situation.answering | situation.assigned)
     try:
         may_answer(situation.shown, viewer.unit, situation.judge.plan, situation.assigned | continued)
-    except ActRefused as refused:
-        return refused.text
+    except ActRefused:  # its sentence names who has the case now: a unit that has passed it on does not see that
+        return NOT_OF_UNIT
     return None
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from services.catalog.words.assignments import assigned_for
+from services.catalog.words.case_verdicts import case_verdict
 from services.catalog.words.names import NameBook
 from services.catalog.words.refusals import REFUSALS
 from services.catalog.words.times import day_title
@@ -40,7 +41,7 @@ def lines_of_records(records: Iterable[LedgerRecord], plan: Plan, text: Text | N
     """The records that people read. `text`: gives the text of a hash; None: the viewer may read none."""
     for record in records:
         request = record.request
-        what = what_of(record)
+        what = what_happened(record, plan)
         if what is None:
             continue
         hash = request.texts.get("text", "")
@@ -64,6 +65,14 @@ def is_of_the_centre(record: LedgerRecord) -> bool:
     if record.request.kind is Kind.STEP:
         return body.get("step") == SupervisionStep.CIRCULAR
     return body.get("about") == About.CIRCULAR and body.get("decision") != "issued"
+
+
+def what_happened(record: LedgerRecord, plan: Plan) -> Title | None:
+    """As `what_of`; and of a verdict what it says, in the words of its promise."""
+    if record.request.kind not in (Kind.MISSED, Kind.MET_LATE, Kind.REVERSED):
+        return what_of(record)
+    kpi = record.request.subject.split("|")[1:2]
+    return case_verdict(record.request.kind, next((each for each in plan.promises if [each.key] == kpi), None))
 
 
 def what_of(record: LedgerRecord) -> Title | None:
@@ -155,9 +164,6 @@ _UNITS: Final = {
     "months": Title(zh="个月", en="months"),
 }
 _WORDS: Final = {
-    Kind.MISSED: Title(zh="超期", en="missed"),
-    Kind.MET_LATE: Title(zh="逾期补录", en="met by late entry"),
-    Kind.REVERSED: Title(zh="不再超期", en="no miss any more"),
     Kind.ACKNOWLEDGED: Title(zh="签收", en="acknowledged"),
     Kind.REPLIED: Title(zh="回告", en="replied"),
     Kind.ASKED: Title(zh="申请", en="asked"),
@@ -177,7 +183,7 @@ _STEPS: Final[Mapping[str, Title]] = {
     SupervisionStep.CIRCULAR: Title(zh="通报建议", en="circular proposed"),
 }
 _DECIDED: Final[Mapping[tuple[str, str], Title]] = {
-    (About.LATE_ENTRY, "accepted"): Title(zh="补录属实", en="late entry confirmed"),
+    (About.LATE_ENTRY, "accepted"): Title(zh="补录予以认定", en="late entry confirmed"),
     (About.LATE_ENTRY, "rejected"): Title(zh="补录不予认定", en="late entry rejected"),
     (About.REASON, "accepted"): Title(zh="理由成立", en="reason accepted"),
     (About.REASON, "rejected"): Title(zh="理由不成立", en="reason rejected"),

@@ -1,6 +1,6 @@
 """What the records about a matter say of requests, decisions and their withdrawals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.acting.decisions import on_not_in_force, on_withdrawal
 from services.acting.refused import ActRefused
@@ -9,16 +9,26 @@ from services.messaging.records.decisions import About, decision_of_outcome, sen
 from services.messaging.records.ledger import Kind, LedgerRecord
 
 
-class _Requests:
-    """Grows record by record."""
+class OpenRequests:
+    """The requests in one matter that wait. Grows record by record."""
 
     def __init__(self) -> None:
-        self.open: dict[About, LedgerRecord] = {}
-        self._answered: dict[int, tuple[About, LedgerRecord]] = {}
-        """Number of a decision → the request that it answered, for a withdrawal."""
+        self._open: dict[About, list[LedgerRecord]] = {}
+        self._answered: dict[int, tuple[About, list[LedgerRecord]]] = {}
+        """Number of a decision → the requests that it answered, for a withdrawal."""
+
+    @property
+    def every(self) -> list[LedgerRecord]:
+        """All of them, in order: two units may ask for the same."""
+        return sorted((each for found in self._open.values() for each in found), key=lambda each: each.number)
+
+    @property
+    def latest(self) -> dict[About, LedgerRecord]:
+        """About → the latest."""
+        return {about: found[-1] for about, found in self._open.items() if found}
 
     def take(self, record: LedgerRecord) -> None:
-        """The next record."""
+        """The next record of the matter."""
         if record.request.kind is Kind.ASKED:
             self._ask(record)
         elif record.request.kind is Kind.DECIDED:
@@ -27,26 +37,26 @@ class _Requests:
     def _ask(self, record: LedgerRecord) -> None:
         number, about = taken_back_by(record), _about(record)
         if about is not None:
-            self.open[about] = record
-        self.open = {each: request for each, request in self.open.items() if request.number != number}
+            self._open.setdefault(about, []).append(record)
+        for found in (*self._open.values(), *(found for _, found in self._answered.values())):
+            found[:] = [each for each in found if each.number != number]
 
     def _decide(self, record: LedgerRecord) -> None:
         about, body = _about(record), record.request.body
         if body.get("about") == About.WITHDRAWAL:
-            again = self._answered.pop(_number(body.get("withdraws")), None)
-            if again is not None:
-                self.open.setdefault(*again)
-        elif about in self.open and sent_again_by(record) is None:
-            self._answered[record.number] = about, self.open.pop(about)
+            if (again := self._answered.pop(_number(body.get("withdraws")), None)) is not None:
+                self._open[again[0]] = [*again[1], *self._open.get(again[0], [])]
+        elif about in self._open and sent_again_by(record) is None:
+            self._answered[record.number] = about, self._open.pop(about)
 
 
-def open_requests(records: Sequence[LedgerRecord]) -> dict[About, LedgerRecord]:
-    """About → the latest request of a unit on which nobody has decided, and which is not taken back. A decision that is
-    withdrawn leaves its request open."""
-    requests = _Requests()
+def open_requests(records: Sequence[LedgerRecord]) -> OpenRequests:
+    """The requests of units on which nobody has decided, and which are not taken back. A decision that is withdrawn
+    leaves its requests open."""
+    requests = OpenRequests()
     for record in records:
         requests.take(record)
-    return requests.open
+    return requests
 
 
 def _about(record: LedgerRecord) -> About | None:
@@ -54,16 +64,20 @@ def _about(record: LedgerRecord) -> About | None:
     return next((each for each in REQUESTS if each == record.request.body.get("about")), None)
 
 
+def _withdrawn(records: Iterable[LedgerRecord]) -> set[int]:
+    return {_number(each.request.body.get("withdraws")) for each in records}
+
+
 def decisions_to_withdraw(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
     """The decisions that can be withdrawn, and are not."""
-    withdrawn = {each.request.body.get("withdraws") for each in records}
+    withdrawn = _withdrawn(records)
     return [each for each in records if each.number not in withdrawn and _is_withdrawable(each)]
 
 
 def decisions_to_send_again(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
     """The decisions that are not in force, and that nobody has sent again or withdrawn since."""
     outcomes = outcomes_of(records)
-    withdrawn = {each.request.body.get("withdraws") for each in records}
+    withdrawn = _withdrawn(records)
     sent = {sent_again_by(each): each.number for each in records if sent_again_by(each) is not None}
     return [
         each

@@ -37,7 +37,7 @@ class Situation(NamedTuple):
 
     def request(self, about: About) -> LedgerRecord | None:
         """The latest request of a unit on which nobody has decided."""
-        return open_requests(self.known.records).get(about)
+        return open_requests(self.known.records).latest.get(about)
 
     @property
     def requests(self) -> Sequence[LedgerRecord]:

@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from services.desk.acting.assigned import ANSWERS, Assignments
+from services.desk.acting.requests import OpenRequests
 from services.domain.plan.plan import SupervisionStep
 from services.ledger.records import LedgerRecords
 from services.messaging.records.decisions import (
     About,
     Matter,
     decision_of_outcome,
-    sent_again_by,
     taken_back_by,
     units_of,
 )
@@ -25,7 +25,6 @@ from services.messaging.records.steps import RecordedStep
 
 _KINDS: Final = (*ANSWERS, Kind.STEP, Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
 _AT_ONCE: Final = 2_000
-_ASKED_FOR: Final = (About.REASON, About.EXTENSION)
 
 
 class Waiting(NamedTuple):
@@ -72,9 +71,8 @@ class Standing:
         """Number of the proposal → it."""
         self.refused: dict[int, LedgerRecord] = {}
         """Number of a decision → the record that says why the gateway refuses its event."""
-        self._asked: dict[tuple[str, str], LedgerRecord] = {}
-        self._answered: dict[int, tuple[tuple[str, str], LedgerRecord]] = {}
-        """Number of a decision → the request that it answered, for a withdrawal."""
+        self._requests: dict[str, OpenRequests] = {}
+        """Subject → what units have asked for."""
         self._late_decided: dict[str, int] = {}
         """Subject → number of the latest decision on its late entry."""
         self.assignments = Assignments()
@@ -96,12 +94,10 @@ class Standing:
                 self._note_outcome(record)
 
     def _ask(self, record: LedgerRecord) -> None:
-        number = taken_back_by(record)
-        if number is None:
-            self._asked.setdefault(_key(record), record)
-        else:
-            withdrawn = (record.request.subject, number)  # in the same matter only
-            self._asked = {key: one for key, one in self._asked.items() if (key[0], one.number) != withdrawn}
+        self._requests.setdefault(record.request.subject, OpenRequests()).take(record)
+        outcome = self.refused.get(taken_back_by(record) or 0)
+        if outcome is not None and outcome.request.subject == record.request.subject:
+            self._withdraw(taken_back_by(record))
 
     def _propose(self, record: LedgerRecord) -> None:
         try:
@@ -114,22 +110,19 @@ class Standing:
     def _decide(self, record: LedgerRecord) -> None:
         body = record.request.body
         about = body.get("about")
+        if (requests := self._requests.get(record.request.subject)) is not None:
+            requests.take(record)
         if about == About.WITHDRAWAL:
             self._withdraw(body.get("withdraws"))
         elif about == About.CIRCULAR:
             self._decide_on_circular(record)
         elif about == About.LATE_ENTRY:
             self._late_decided[record.request.subject] = record.number
-        elif sent_again_by(record) is None and (asked := self._asked.pop(_key(record), None)) is not None:
-            self._answered[record.number] = _key(record), asked
 
     def _withdraw(self, number: object) -> None:
         if type(number) is not int:
             return
         self.refused.pop(number, None)
-        key, asked = self._answered.pop(number, (None, None))
-        if key is not None and asked is not None:
-            self._asked.setdefault(key, asked)
         self._late_decided = {subject: at for subject, at in self._late_decided.items() if at != number}
 
     def _decide_on_circular(self, record: LedgerRecord) -> None:
@@ -149,15 +142,12 @@ class Standing:
 
     def waiting(self, late_entries: Iterable[LedgerRecord]) -> list[Waiting]:
         """What waits, the oldest first. `late_entries`: the records of the misses that a late entry would undo."""
-        found = [Waiting(About(about), record) for (_, about), record in self._asked.items() if about in _ASKED_FOR]
+        latest = (each for requests in self._requests.values() for each in requests.latest.items())
+        found = [Waiting(about, record) for about, record in latest]
         for record in late_entries:
             if self._late_decided.get(record.request.subject, 0) < record.number:
                 found.append(Waiting(About.LATE_ENTRY, record))
         return sorted(found, key=lambda one: one.record.number)
-
-
-def _key(record: LedgerRecord) -> tuple[str, str]:
-    return record.request.subject, str(record.request.body.get("about", ""))
 
 
 class Stands:

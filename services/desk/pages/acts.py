@@ -283,7 +283,7 @@ def not_recorded() -> Title:
 
 
 _REFUSED_FORM: Final = Title(
-    zh="台账未予登记：内容不符合台账的格式要求，请报告运维人员",
+    zh="台账未予登记：内容不符合台账的格式要求，请报告系统值班人员",
     en="the ledger does not record it: it has not the form of a record; please tell whoever runs the system",
 )
 _REFUSED: Final = {

@@ -95,7 +95,7 @@ def _row(line: CardLine, of: SaidOf) -> tuple[object, ...]:
         subject,
         of.unit(line.unit),
         of.sortable(line.due_at),
-        of.left(line.due_at),
+        of.left(line.due_at, line.kpi),
         of.sortable(line.raised_at),
         of.source(owner),
     )

@@ -10,7 +10,7 @@ from services.catalog.words.phrases import limit_words
 from services.catalog.words.supervision import STEP_NAMES
 from services.catalog.words.times import day_title, short_day_title
 from services.catalog.words.wording import BY_CALENDAR
-from services.desk.acting.record_lines import what_of
+from services.desk.acting.record_lines import what_happened
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, Tag
 from services.desk.reading.case_seen import CaseSeen
@@ -160,7 +160,7 @@ class CaseText:
     def _title(self, promise: CasePromise, item: str) -> str:
         title = self._of.say(promise.title)
         if promise.is_by_node and item in self._law.plan.names.nodes:
-            return f"{title}：{self._of.say(names_for(promise, self._law.plan).node(item))}"
+            return f"{title}{self._of.colon}{self._of.say(names_for(promise, self._law.plan).node(item))}"
         return title
 
     def _rows(self, explained: Explained) -> Iterator[tuple[Title, str]]:
@@ -171,13 +171,13 @@ class CaseText:
         if judgement.reported_by is not None and judgement.due is not None and judgement.reported_by > judgement.due:
             yield w.REPORT_BY, of.clock(judgement.reported_by)
         if explained.account is not None:
-            yield w.TIME_USED, duration(explained.account, of.say)
+            yield w.TIME_USED, of.punctuated(duration(explained.account, of.say))
         if explained.limit is not None:
             yield w.LIMIT, of.say(limit_words(explained.limit))
         if judgement.start is not None:
             yield w.START, of.clock(judgement.start)
         for extension, why in explained.extensions:
-            yield w.EXTENSION, extension_words(extension, why, self._zone, of.say)
+            yield w.EXTENSION, of.punctuated(extension_words(extension, why, self._zone, of.say))
         if judgement.stop is not None:
             yield ENDS[explained.ended_by], of.clock(judgement.stop)
         if explained.is_provisional:
@@ -250,25 +250,25 @@ class CaseText:
     def record(self, record: LedgerRecord, text_of: Callable[[str], str | None] | None) -> RecordLine:
         """A record of the ledger. `text_of`: gives a text that a person wrote; None: the viewer may read none."""
         request, of = record.request, self._of
-        name = of.say(_name(record))
+        name = of.say(self._name(record))
         step = _step(request.body)
         texts = [] if text_of is None else [text_of(hash) for hash in request.texts.values()]
         return RecordLine(
             number=record.number,
             time=of.clock(record.time),
-            kind=f"{name}：{of.say(step)}" if step is not None else name,
+            kind=f"{name}{of.colon}{of.say(step)}" if step is not None else name,
             promise=request.subject.split("|")[1] if request.subject.count("|") > 1 else "",
             unit=of.unit(request.unit) if request.unit else of.say(w.OPERATIONS),
             text="\n".join(of.say(w.TEXT_ERASED) if text is None else text for text in texts),
             has_text=any(text is not None for text in texts),
         )
 
-
-def _name(record: LedgerRecord) -> Title:
-    """What a record says happened: of a request and a decision what was asked for, and what was decided."""
-    kind = record.request.kind
-    said = what_of(record) if kind in (Kind.ASKED, Kind.DECIDED) else None
-    return said or w.KINDS.get(kind, Title(zh="其他", en="other"))
+    def _name(self, record: LedgerRecord) -> Title:
+        """What a record says happened: of a request and a decision what was asked for, and what was decided."""
+        named = w.KINDS.get(record.request.kind)
+        if named is not None and record.request.kind not in (Kind.ASKED, Kind.DECIDED):
+            return named
+        return what_happened(record, self._law.plan) or named or Title(zh="其他", en="other")
 
 
 def _cleared(at: Instant | None, of: SaidOf) -> str:

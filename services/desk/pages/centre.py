@@ -36,8 +36,6 @@ from services.desk.routes import LISTED, Pages
 from services.domain.intake.facts import case_key
 from services.domain.plan.plan import Plan, Title
 from services.domain.supervision.orders import OrderNumber
-from services.domain.time.rfc3339 import read
-from services.explanation.phrases import clock
 from services.ledger.circular_page import IssuedCircular, circular_text
 from services.ledger.order_book import Order
 from services.ledger.order_page import order_page, page_of, page_style
@@ -191,7 +189,6 @@ def _case_of(circular: Circular, ask: Asked) -> dict[str, object]:
         "number": number,
         "business": None if item is None else item.title,
         "source": source_title(owner, ask.desk.plan),
-        "due": clock(read(circular.step.due_at), ask.desk.zone) if circular.step.due_at else "",
         "case": f"/cases/{token_of(case_key(owner, number))}",
     }
 

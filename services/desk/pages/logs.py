@@ -32,7 +32,8 @@ _WORDS: Final = {
     "command": Title(zh="（命令行）", en="(command line)"),
     "unknown": Title(zh="（无此账号）", en="(no such account)"),
     "real": Title(
-        zh="日志按实际时间记录，至少保存的天数：", en="The log is in real time. It is kept for so many days, at least: "
+        zh="日志按实际时间记录，最短保存期限（天）：",
+        en="The log is in real time. It is kept for so many days, at least: ",
     ),
 }
 KINDS: Final = {

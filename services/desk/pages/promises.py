@@ -75,7 +75,7 @@ def promises_sheet(ask: Ask, query: Asking) -> Response:
         w.TARGET,
         w.CASES_COUNTED,
         w.MISSES_LEFT,
-        w.LATE_OPEN,
+        w.LATE_OPEN_OF_ANY,
         w.WINDOW,
     )
     rows = (_row(line, of) for line in _lines(ask, query))
@@ -128,6 +128,7 @@ def promise(ask: Ask, kpi: str, query: Annotated[BehindQuery, Query()]) -> Respo
         lines=[line for line in lines if (line.unit, line.item) != ("ALL", "-")],
         behind=reading.behind(viewer, kpi, query.after, query.wish),
         query=query,
+        pace=reading.pace(viewer, kpi),
         own=reading.open_cards(viewer, CardWish(promise=kpi)),
         led=reading.led_cards(viewer, CardWish(promise=kpi)),
     )

@@ -7,9 +7,11 @@ from typing import Any, Final, NamedTuple
 from markupsafe import Markup
 
 from services.catalog.words.card_reasons import CARD_REASONS
-from services.catalog.words.misses import left_in_short, left_in_words
+from services.catalog.words.case_verdicts import case_verdict, miss_word
+from services.catalog.words.misses import left_in_short, left_in_words, pace_in_short
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
+from services.catalog.words.sample_names import is_by_limit
 from services.catalog.words.source_names import source_title
 from services.catalog.words.supervision import ORDER_STATES
 from services.catalog.words.times import day_title, time_title
@@ -21,14 +23,14 @@ from services.desk.pages import reading_words
 from services.desk.pages.sparkline import sparkline
 from services.desk.reading.case_seen import token_of
 from services.desk.reading.figures import PromiseLine
-from services.domain.plan.plan import Plan, Promise, Title
+from services.domain.plan.plan import Plan, Promise, Title, Window
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Level, State
 from services.domain.results.windows import ALL
 from services.domain.supervision.orders import OrderState
 from services.domain.time.limits import Limit
 from services.domain.time.zone import MINUTE_US, Instant, instant_of
-from services.explanation.phrases import clock
+from services.explanation.phrases import clock, in_english_marks
 from services.figures.shown import NOTHING, shown
 
 _COLOURS: Final = {State.MISSED: "red", State.AT_RISK: "yellow", State.MET: "green"}
@@ -66,9 +68,14 @@ class SaidOf:
         """A title in the language of the page."""
         return title.en if self._english else title.zh
 
+    @property
+    def colon(self) -> str:
+        """What stands between a name and what it is."""
+        return ": " if self._english else "："
+
     def punctuated(self, text: str) -> str:
-        """A text of several parts, between which explanations put a Chinese mark."""
-        return text.replace("；", "; ") if self._english else text
+        """A text of several parts, between which explanations put Chinese marks."""
+        return in_english_marks(text) if self._english else text
 
     # ---- promises ------------------------------------------------------------------------------------
     def promise(self, kpi: str) -> str:
@@ -120,9 +127,17 @@ class SaidOf:
         left = line.misses_left
         return "" if left is None else self.say(left_in_words(line.promise, left))
 
+    def pace(self, pace: float) -> str:
+        """How fast misses come this month."""
+        return self.say(pace_in_short(pace))
+
     def window(self, promise: Promise) -> str:
         """Its official window."""
         return self.say(self._windows[promise.official_window])
+
+    def named_window(self, window: Window) -> str:
+        """A window by its name."""
+        return self.say(self._windows[window])
 
     def trend(self, line: PromiseLine) -> Markup:
         """Its trend; empty where there are too few days."""
@@ -146,6 +161,11 @@ class SaidOf:
     def item(self, line: PromiseLine) -> str:
         """The item of its row; empty of the whole."""
         return "" if line.item == WHOLE else self._item(line.promise, line.item)
+
+    def item_of(self, kpi: str, item: str) -> str:
+        """A service item or a node of a promise; of no promise a service item."""
+        promise = self._promises.get(kpi)
+        return self.service_item(item) if promise is None else self._item(promise, item)
 
     def _item(self, promise: Promise, item: str) -> str:
         names = names_for(promise, self._plan)
@@ -222,10 +242,24 @@ class SaidOf:
         """A day."""
         return self.say(day_title(day))
 
-    def left(self, due: Instant | None) -> str:
-        """How much time is left, or by how much it is over: calendar time, in days and hours."""
+    def day_of(self, ordinal: int) -> str:
+        """The same of its ordinal."""
+        return self.day(date.fromordinal(ordinal))
+
+    def verdict(self, verdict: str, promise: Promise) -> str:
+        """A verdict on a case."""
+        return self.say(case_verdict(verdict, promise))
+
+    def of_misses(self, title: Title, promise: Promise) -> str:
+        """A title with the word for a miss of the promise in it."""
+        return self.say(Title(zh=title.zh.replace("%s", miss_word(promise)), en=title.en))
+
+    def left(self, due: Instant | None, kpi: str = "") -> str:
+        """How much time is left, or by how much it is over: calendar time, in days and hours. `kpi`: the promise; one
+        without a limit has no due time."""
         if due is None:
-            return self.say(reading_words.DUE_UNKNOWN)
+            promise = self._promises.get(kpi)
+            return NOTHING if promise and not is_by_limit(promise) else self.say(reading_words.DUE_UNKNOWN)
         amount = self._amount(abs(due - self._now))
         if due < self._now:
             return f"{self.say(reading_words.OVERDUE_BY)}{amount}"

@@ -124,6 +124,12 @@ def lines_of_promise(connection: Connection, plan: Plan, kpi: str, scope: Scope)
     return _with_trends(connection, lines)
 
 
+def pace_of_promise(connection: Connection, kpi: str) -> float | None:
+    """How fast its misses come in the district this month; None where they are not counted."""
+    table = schema.paces.c
+    return connection.scalar(select(table.pace).where(table.kpi == kpi, table.unit == ALL))
+
+
 def _rank(line: PromiseLine) -> tuple[int, bool, Fraction | float, str]:
     return worst_first(line.promise, line.state, line.gap)
 

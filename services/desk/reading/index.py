@@ -78,6 +78,7 @@ class ReadingIndex:
         changes = self._records.read(records)
         with self._engine.begin() as connection:
             replace_named(connection, schema.rows, changes.rows)
+            replace_named(connection, schema.paces, changes.paces)
             replace_named(connection, schema.cards, changes.cards)
             replace_named(connection, schema.verdicts, changes.verdicts)
             upsert(connection, schema.history, [*changes.history.values()])

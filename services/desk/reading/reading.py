@@ -20,6 +20,7 @@ from services.casebook.case_filter import CaseFilter
 from services.casebook.case_summary import CaseState
 from services.casebook.casebook import Casebook, CasePage
 from services.casebook.database import CasebookUnavailable
+from services.casebook.marked_cases import MarkFilter, MarkPage
 from services.desk.access import About, Access, Viewer, may
 from services.desk.reading import card_lists, figures, schema
 from services.desk.reading.card_lists import EVERY_VERDICT, CardLine, CardWish, Page, VerdictLine, VerdictWish
@@ -111,6 +112,14 @@ class Reading:
             return []
         with self._asking() as connection:
             return figures.lines_of_promise(connection, self.plan, kpi, self.scope(viewer))
+
+    def pace(self, viewer: Viewer, kpi: str) -> float | None:
+        """How fast the misses of a promise come in the district this month; None where that is not known. Raises
+        ReadingUnavailable."""
+        if not may(viewer, Access.READ):
+            return None
+        with self._asking() as connection:
+            return figures.pace_of_promise(connection, kpi)
 
     # ---- cards ---------------------------------------------------------------------------------------
     def open_cards(self, viewer: Viewer, wish: CardWish, after: str = "") -> Page[CardLine]:
@@ -218,6 +227,14 @@ class Reading:
         if not scope.everything:
             wanted = wanted._replace(parties=scope.units, behind=scope.leads)
         return self._casebook.cases(wanted, after=after, limit=limit)
+
+    def cases_counted(self, viewer: Viewer, wanted: MarkFilter, after: str | None = None, limit: int = 50) -> MarkPage:
+        """A page of the cases that a number counts: of the viewer's own; of a promise that they lead those of every
+        unit. Raises CasebookUnavailable, BadCursor (of the casebook)."""
+        scope = self.scope(viewer)
+        if not (scope.everything or (wanted.kpi and wanted.kpi in scope.leads)):
+            wanted = wanted._replace(parties=scope.units)
+        return self._casebook.marked(wanted, after=after, limit=limit)
 
     # ---- sources -------------------------------------------------------------------------------------
     def sources(self, viewer: Viewer) -> list[SourceHealth]:

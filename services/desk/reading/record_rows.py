@@ -9,7 +9,7 @@ import orjson
 
 from services.desk.reading.schema import DUE_UNKNOWN
 from services.domain.plan.plan import Plan
-from services.domain.results.budget import Versions, distance_of
+from services.domain.results.budget import Versions, distance_of, pace_of, short_window, shows_the_month
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, ValueRow
 from services.domain.time.rfc3339 import read
@@ -32,6 +32,7 @@ class Changes:
     """What a batch of records changes: table by table, the key of a record → its row; None removes it."""
 
     rows: dict[str, Row | None] = field(default_factory=dict)
+    paces: dict[str, Row | None] = field(default_factory=dict)
     history: dict[tuple[str, int], Row] = field(default_factory=dict)
     cards: dict[str, Row | None] = field(default_factory=dict)
     verdicts: dict[str, Row | None] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class RecordRows:
         self._zone = Zone(plan.head.timezone)
         self._versions = Versions.of(plan)
         self._windows = {(each.id, each.variant): str(each.official_window) for each in plan.promises}
+        self._short = {each.id: str(short_window(each)) for each in plan.promises if each.is_official}
 
     def read(self, records: Iterable[Record]) -> Changes:
         """What the records change, in their order. Of what cannot be read the place is logged."""
@@ -60,10 +62,15 @@ class RecordRows:
         return changes
 
     def _value(self, record: Record, changes: Changes) -> None:
-        """A value row, if it is of the official window of a promise of the plan: the others are left to Prometheus."""
+        """A value row, if it is of the official window of a promise of the plan; of the month only the pace of misses.
+        The others are left to Prometheus."""
         key = record.key or b""
         kpi, variant, *_, window = (key.decode(errors="replace").split("|") + [""] * 5)[:5]
-        if value_records.is_signal(key) or self._windows.get((kpi, variant)) != window:
+        if value_records.is_signal(key):
+            return
+        if variant == "official" and self._short.get(kpi) == window:
+            self._pace(record, changes)
+        if self._windows.get((kpi, variant)) != window:
             return
         name = _name(record)
         if record.value is None:
@@ -84,6 +91,17 @@ class RecordRows:
             day = self._zone.day(at - 1)
             value = published.figures.get("value")
             changes.history[name, day] = {"name": name, "day": day, "value": value, "state": row.state}
+
+    def _pace(self, record: Record, changes: Changes) -> None:
+        """Of a row of the window that shows the month: how fast misses come."""
+        name, pace = _name(record), None
+        if record.value is not None:
+            row = value_records.decode_row(record.value).row
+            promise = self._versions.at(row)
+            if promise is not None and shows_the_month(row, promise):
+                pace = pace_of(row, promise)
+        known = record.value is not None and pace is not None
+        changes.paces[name] = {"name": name, "kpi": row.kpi, "unit": row.unit, "pace": pace} if known else None
 
     def _distance(self, row: ValueRow) -> float | None:
         promise = self._versions.at(row)

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Raise it with every change of a table or of what is written into it: all but `history` is built again."""
 PREFIX: Final = "desk_"
 
@@ -48,6 +48,14 @@ rows = _table(
     Column("watermark", Text, nullable=False),
 )
 """The value rows of each promise in its official window."""
+paces = _table(
+    "paces",
+    Column("name", Text, primary_key=True),  # the key of its record
+    Column("kpi", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("pace", Float, nullable=False),
+)
+"""How fast the misses of each promise come in the window that shows the month (`budget.pace_of`)."""
 history = _table(
     "history",
     Column("name", Text, primary_key=True),
@@ -92,6 +100,7 @@ verdicts = _table(
 
 Index(f"{PREFIX}rows_of_unit", rows.c.unit, rows.c.kpi)
 Index(f"{PREFIX}rows_of_promise", rows.c.kpi, rows.c.unit)
+Index(f"{PREFIX}paces_of_promise", paces.c.kpi, paces.c.unit)
 Index(f"{PREFIX}cards_by_due", cards.c.active, cards.c.due_at, cards.c.name)
 Index(f"{PREFIX}cards_of_unit", cards.c.unit, cards.c.active, cards.c.due_at, cards.c.name)
 Index(f"{PREFIX}cards_of_promise", cards.c.kpi, cards.c.active, cards.c.due_at, cards.c.name)

@@ -7,7 +7,7 @@ The most expensive step of a worker: functions here avoid models and copies wher
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,8 +19,6 @@ from services.domain.intake.json_text import (
     DATA,
     LONGEST_ARRIVAL,
     LONGEST_STAMP,
-    STAMP,
-    STAMP_END,
     is_deep,
     repeats_a_name,
     stamp_length,
@@ -69,9 +67,16 @@ class _Content(NamedTuple):
     """Whether the codec's `dumps` writes it in canonical form."""
 
 
-_REMEMBERED: Final = 4096
+MOST_REMEMBERED: Final = 4096
 """Most events of a source repeat data (a service item, a unit, two limits, an outcome). So many different data are kept
-with the result of their check. All facts with the same data share one object: the data of a fact is never changed."""
+with the result of their check; then all are forgotten, and those in use are soon there again. All facts with the same
+data share one object: the data of a fact is never changed."""
+LONGEST_REMEMBERED: Final = 1024
+"""Bytes. Longer data is checked each time, so that no sender fills the memory with it."""
+
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 class Admission:
@@ -168,10 +173,6 @@ class Admission:
         """The canonical bytes of the event, of which the digest is made. Refuses a name that is there twice."""
         # every other attribute is a text under an ASCII name: as plain as the data
         payload = self._codec.dumps(event) if content.plain else self._codec.canonical(event)
-        if content.plain and raw is not None and _ESCAPE not in raw:
-            arrival = _arrival_length(written) if "receivedat" in written else 0
-            if len(raw) == len(payload) + arrival:
-                return payload  # the shortest form of the event: no name is in it twice
         if in_headers.attributes is not None:
             again = self._codec.dumps(written.get("data"))
         else:
@@ -312,9 +313,8 @@ class Admission:
             if not event_type.has_good_data(data):
                 event_type.validated(event)  # says what is wrong, or that this type needs no data
             content = _Content(self._data(data, event_type, rights, "data"), self._is_plain(data))
-            if len(self._contents) >= _REMEMBERED:
-                self._contents.clear()
-            self._contents[same] = content
+            if len(same[2]) <= LONGEST_REMEMBERED:
+                remember(self._contents, same, content)
         return content
 
     def _content_with_due_at(
@@ -423,6 +423,13 @@ class Admission:
         }
 
 
+def remember(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Keep what was checked, and no more than MOST_REMEMBERED of it."""
+    if len(known) >= MOST_REMEMBERED:
+        known.clear()
+    known[key] = value
+
+
 def _refuse_other_subject(correction: Correction, replacement: Envelope) -> None:
     """Refuses a replacement that is about something else than what it replaces."""
     for name, here, there in (
@@ -495,13 +502,6 @@ def _not_foreseen(error: Exception) -> Refused:
     )
 
 
-def _arrival_length(event: Mapping[str, Any]) -> int:
-    """How many bytes the arrival takes in the shortest form of the event; the payload is without it."""
-    arrival = event["receivedat"]
-    return 0 if arrival is None else len(STAMP) + len(arrival) + len(STAMP_END) - 1
-
-
-_ESCAPE: Final = ord("\\")
 _NO_HEADERS: Final = InHeaders(None, None)
 
 

@@ -33,11 +33,11 @@ def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> InHeaders:
     attributes: dict[str, Any] = {}
     received = None
     for given, value in headers:
-        name = given.lower() if type(given) is str else ""
-        if UNREADABLE in name:
-            raise malformed("the name of a header is not UTF-8", "write headers in UTF-8, their names, too")
-        if name == RECEIVED:
+        name = given if given == RECEIVED else given.lower() if type(given) is str else ""
+        if name == RECEIVED:  # nearly all are
             received = (value or b"").decode(errors="replace")  # what is no time is refused as one
+        elif UNREADABLE in name:
+            raise malformed("the name of a header is not UTF-8", "write headers in UTF-8, their names, too")
         elif (attribute := _attribute_of(name)) is not None:
             _add(attributes, attribute, name, value)
     return InHeaders(attributes if "specversion" in attributes else None, received)

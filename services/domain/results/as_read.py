@@ -2,10 +2,13 @@
 
 import re
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 from typing import Final
 
 from services.domain.plan.plan import Promise
+from services.domain.results.budget import exact_value
 from services.domain.results.published import ValueRow
+from services.domain.sums.statistic import written
 
 _TWO_DIGITS: Final = Decimal("0.01")
 _PLAIN: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
@@ -22,16 +25,27 @@ def as_read(row: ValueRow, promise: Promise) -> float | None:
         return float(row.value) if row.value else None
     share = promise.figure_unit == "share"
     scale = 100 if share else 1
-    value = Decimal(row.value) * scale
-    read = value.quantize(_TWO_DIGITS, ROUND_HALF_EVEN)
+    read, value = (Decimal(row.value) * scale).quantize(_TWO_DIGITS, ROUND_HALF_EVEN), _exact(row) * scale
     relation, ends = _objective(row.objective)
     for end in (one * scale for one in ends):
-        if (relation != "<=" and value < end <= read) or (relation != ">=" and value > end >= read):
+        if _hides_a_miss(value, read, relation, Fraction(end)):
             read = end + (_TWO_DIGITS if value > end else -_TWO_DIGITS)
     return float(_not_whole(value, read) if share else read)
 
 
-def _not_whole(per_cent: Decimal, read: Decimal) -> Decimal:
+def _hides_a_miss(value: Fraction, read: Decimal, relation: str, end: Fraction) -> bool:
+    """Whether a figure reads as if it reached an end of its objective that it misses."""
+    is_below, is_above = value < end <= Fraction(read), value > end >= Fraction(read)
+    return (is_below and relation != "<=") or (is_above and relation != ">=")
+
+
+def _exact(row: ValueRow) -> Fraction:
+    """The figure, of which the cell has six digits: of very many cases a miss may not show in them."""
+    exact = exact_value(row)
+    return exact if written(exact) == row.value else Fraction(row.value)
+
+
+def _not_whole(per_cent: Fraction, read: Decimal) -> Decimal:
     """Neither does a share read as all, or as none, that is not."""
     if per_cent < 100 <= read:
         return 100 - _TWO_DIGITS

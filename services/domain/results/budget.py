@@ -68,7 +68,7 @@ def distance_of(row: ValueRow, promise: Promise) -> Fraction | None:
     target = promise.target
     if target is None or not row.value:
         return None
-    found = distance(target, _value(row))
+    found = distance(target, exact_value(row))
     if row.state == State.MISSED and found <= 0:
         return _STEP
     return found
@@ -113,13 +113,21 @@ def may_count_misses(promise: Promise) -> bool:
     return is_bound and promise.about in _COUNTED and promise.target_date is None
 
 
+def allows_none(promise: Promise) -> bool:
+    """Whether the objective of a promise that may count misses allows no miss at all."""
+    target = promise.target
+    assert target is not None
+    short = Fraction(target.amount) if target.relation == "<=" else 1 - Fraction(target.amount)
+    return short + Fraction(promise.tolerance) <= 0
+
+
 def _is_of_counts(row: ValueRow) -> bool:
     """Whether a row is a share of counts: each that is not empty has an interval (rule 8)."""
     return row.numerator.isdecimal() and row.denominator.isdecimal() and bool(row.lower)
 
 
-def _value(row: ValueRow) -> Fraction:
-    """The figure: exact where the row has both parts of it, else its cell."""
+def exact_value(row: ValueRow) -> Fraction:
+    """The figure of a row that has one: exact where the row has both parts of it, else its cell."""
     if row.numerator and row.denominator and (whole := _number(row.denominator)):
         return _number(row.numerator) / whole
     return _number(row.value)

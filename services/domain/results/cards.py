@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from services.domain.history.case import Case
 from services.domain.history.known_at import Step, known_at, steps
-from services.domain.intake.facts import KEY_SEPARATOR, Fact
+from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 from services.domain.judging.judge import CaseView
 from services.domain.judging.judgement import RUNNING, Judgement, Outcome
 from services.domain.plan.plan import is_official
@@ -46,6 +46,9 @@ def retracted(card: CardState) -> CardState:
     """A published card that never was."""
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
 
+
+_NOT_OF_A_WALK = frozenset((RETRACTED, BY_NEW_RULES))
+_SUSPENDED = int(FactType.CASE_SUSPENDED)
 
 WHOLE = "-"
 """In the place of a node: the card is about the whole case."""
@@ -106,11 +109,37 @@ class CaseViewer(Protocol):
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None: ...
 
 
-def cards(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list[CardState]:
-    """All cards that a case has had up to `now`, sorted; of a card raised again, the last time."""
-    found: dict[tuple[str, int, str, str], CardState] = {}
-    active: dict[Identity, Level] = {}
-    for identity, at, level, running, reason in _changes(judge, facts, now):
+class Known(NamedTuple):
+    """The cards of a case as they are known from an earlier walk through its arrivals."""
+
+    cards: Sequence[CardState]
+    until: Instant
+    """They are right up to just before this instant."""
+
+
+NOTHING_KNOWN = Known((), 0)
+
+
+def known_cards(held: Sequence[CardState], facts: Sequence[Fact], changed_at: Instant) -> Known:
+    """What still holds of the cards that a case had when it was last judged. `changed_at`: the first arrival of what
+    was added since then, or before it the moment at which time alone changes something; 0: neither is known.
+
+    Nothing is known where the past may look different by now: a fact was dated after its arrival, or a due time moves
+    while a clock is stopped."""
+    for card in held:
+        if card.raised_at >= changed_at or (card.cleared_at or 0) >= changed_at or card.reason in _NOT_OF_A_WALK:
+            return NOTHING_KNOWN
+    if any(fact.time > fact.received or fact.type == _SUSPENDED for fact in facts):
+        return NOTHING_KNOWN
+    return Known(held, changed_at)
+
+
+def cards(judge: CaseViewer, facts: Sequence[Fact], now: Instant, known: Known = NOTHING_KNOWN) -> list[CardState]:
+    """All cards that a case has had up to `now`, sorted; of a card raised again, the last time. Only what comes after
+    `known` is looked at."""
+    found = {(*card[:3], card.level): card for card in known.cards}
+    active = {card[:3]: Level(card.level) for card in known.cards if card.cleared_at is None}
+    for identity, at, level, running, reason in _changes(judge, facts, now, known.until, set(active)):
         held = active.get(identity)
         if held is not None and held != level:
             why = "superseded" if level is Level.RED else reason
@@ -131,7 +160,7 @@ def card_periods(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list
     """When the cards of a case were active, and with whom, up to `now`: every time, in no order."""
     ended: list[CardPeriod] = []
     active: dict[Identity, CardPeriod] = {}
-    for identity, at, level, running, _ in _changes(judge, facts, now):
+    for identity, at, level, running, _ in _changes(judge, facts, now, 0, set()):
         held = active.get(identity)
         now_held = (level, running.unit, running.due) if running is not None else None
         if held is not None and (held.level, held.unit, held.due_at) == now_held:
@@ -144,13 +173,17 @@ def card_periods(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list
     return ended + list(active.values())
 
 
-def _changes(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
-    """The effect on cards of each arrival, and of the time up to the next one; also where it leaves them unchanged."""
-    seen: set[Identity] = set()
-    for step in steps(known_at(facts, now), now, judge.version_changes):
+def _changes(
+    judge: CaseViewer, facts: Sequence[Fact], now: Instant, since: Instant, seen: set[Identity]
+) -> Iterator[_Change]:
+    """The effect on cards of each arrival, and of the time up to the next one; also where it leaves them unchanged.
+    `since`: what was before is left out. `seen`: who had a card then."""
+    for step in steps(known_at(facts, now), now, judge.version_changes, since):
+        if step.until < since:
+            continue
         view = judge.view(step.facts, step.until)
         if view is not None:  # else nothing is known of it, and its cards stay as they were
-            yield from _changes_in(step, view, seen)
+            yield from _changes_in(step._replace(arrival=max(step.arrival, since)), view, seen)
 
 
 def _changes_in(step: Step, view: CaseView, seen: set[Identity]) -> Iterator[_Change]:

@@ -16,7 +16,15 @@ from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
-from services.domain.results.cards import BY_NEW_RULES, RETRACTED, CardState, retracted
+from services.domain.results.cards import (
+    BY_NEW_RULES,
+    NOTHING_KNOWN,
+    RETRACTED,
+    CardState,
+    Known,
+    known_cards,
+    retracted,
+)
 from services.domain.results.case_row import (
     RELEASED,
     Packed,
@@ -203,6 +211,7 @@ class CasePartition:
             inserted = insert(row.facts, fact)
         except Exception:
             inserted = keep(row.facts, fact)
+            row.changed_at = 0
         if inserted.outcome is Insertion.DUPLICATE:
             return self._republished(key, row, now) if row.has_published else None
         if inserted.rejected is fact:
@@ -214,6 +223,7 @@ class CasePartition:
         # only what is kept counts as an event of its source: a new owner, who reads the rows, must come to the same
         self._note_last_events((fact,), now)
         self._added[key] = row
+        row.changed_at = _changed_at(row, fact, inserted, overflow)
         if inserted.rejected is None and fact.type != _CORRECTION and not overflow:
             return None
         rejected = _rejected_in(row.facts, fact, inserted, overflow)
@@ -248,11 +258,15 @@ class CasePartition:
 
     def judge_added(self, now: Instant) -> list[Effects]:
         """Judge every case that was added to, once: a verdict is a function of all its facts and of `now`."""
+        return [effects for effects in self.judging_added(now) if effects is not None]
+
+    def judging_added(self, now: Instant) -> Iterator[Effects | None]:
+        """The same, case by case: the caller may do other work in between, and must come to the end."""
         added, self._added = self._added, {}
         if added:
             self._judged(now)
-        judged = (self._judge_row(key, row, now) for key, row in added.items())
-        return [effects for effects in judged if effects is not None]
+        for key, row in added.items():
+            yield self._judge_row(key, row, now)
 
     def take(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
         """One event alone, added and judged; None if nothing is to be published."""
@@ -388,6 +402,7 @@ class CasePartition:
             return row
         for fact in row.facts:
             keep(whole.facts, fact)
+        whole.changed_at = 0
         whole.contributions, whole.quarantine, whole.unpublished = row.contributions, row.quarantine, True
         return whole
 
@@ -468,12 +483,19 @@ class CasePartition:
 
     def _new_cards(self, row: Row, now: Instant) -> tuple[list[CardState], Quarantine | None]:
         published = set() if row.unpublished else set(row.cards)
-        present, quarantine = self._safe.cards(row.facts, now)
+        present, quarantine = self._safe.cards(row.facts, now, self._known_cards(row))
         if self._past_until:
             present = self._marked(present, row.cards)
         identities = {card[:4] for card in present}
         row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
         return [card for card in row.cards if card not in published], quarantine
+
+    def _known_cards(self, row: Row) -> Known:
+        """What is known of its cards since it was last judged."""
+        if row.quarantine is not None or self._past_until:
+            return NOTHING_KNOWN
+        changed_at = row.changed_at if row.next_at is None else min(row.changed_at, row.next_at)
+        return known_cards(row.cards, row.facts, changed_at)
 
     def _marked(self, present: list[CardState], before: list[CardState]) -> list[CardState]:
         """The cards, those marked that new rules raised for a time when others held: nobody was to act on them then."""
@@ -550,6 +572,12 @@ _NO_CASES = frozenset((PLAN_ROW, JUDGED_ROW))
 _NEVER: Instant = -(2**63)
 _HEARTBEAT = int(FactType.SOURCE_HEARTBEAT)
 _CORRECTION = int(FactType.CORRECTION)
+
+
+def _changed_at(row: Row, fact: Fact, inserted: Inserted, overflow: list[Fact]) -> Instant:
+    """From when on a row may say something else now that a fact was added; 0: at any time, since another is gone."""
+    is_plain = inserted.outcome is Insertion.NEW and inserted.rejected is None and not overflow
+    return min(fact.received, row.changed_at) if is_plain else 0
 
 
 def _rejected_in(facts: list[Fact], fact: Fact, inserted: Inserted, overflow: list[Fact]) -> list[RejectedFact]:

@@ -38,6 +38,9 @@ class QuarantineState(NamedTuple):
     units: tuple[str, ...]
 
 
+UNCHANGED: Instant = 2**63
+"""Nothing was added: later than any time."""
+
 RELEASED = QuarantineState("", 0, (), ())
 """A row keeps for good that its case was quarantined once. Each new owner publishes again that it is released,
 since the first record of that may have been lost in a crash."""
@@ -48,6 +51,7 @@ class Row:
 
     __slots__ = (
         "cards",
+        "changed_at",
         "contributions",
         "facts",
         "next_at",
@@ -65,6 +69,8 @@ class Row:
         """A row of this key that cannot be read, damaged or written by a newer version. It is kept until it can."""
         self.unpublished = packed is not None and len(packed) > 5 and bool(packed[5])
         """Whether a sweep made its cards and verdicts, and it is not known yet that they were published."""
+        self.changed_at: Instant = UNCHANGED
+        """The first arrival of what was added since it was last judged; 0 where more has changed than that."""
         self.room = LARGEST_CASE
         """Units that are surely free in the case (`capacity`)."""
         if packed is None:

@@ -7,6 +7,7 @@ about it is marked.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 from services.domain.history.case import Case
@@ -18,7 +19,16 @@ from services.domain.judging.judge import CaseView, Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.kind import AnyKind
 from services.domain.judging.quarantine import SIGNALS, Quarantine, cause_of, named_by
-from services.domain.results.cards import CardPeriod, CardState, CaseViewer, card_periods, cards, written_card
+from services.domain.results.cards import (
+    NOTHING_KNOWN,
+    CardPeriod,
+    CardState,
+    CaseViewer,
+    Known,
+    card_periods,
+    cards,
+    written_card,
+)
 from services.domain.results.verdicts import VerdictState, verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 
@@ -68,9 +78,11 @@ class SafeJudge:
             units |= set(source.units) - {"*"}
         return _opinion(Quarantine(cause, tuple(self._judge.kinds), tuple(sorted(units)) or ("",)))
 
-    def cards(self, facts: Sequence[Fact], now: Instant) -> tuple[list[CardState], Quarantine | None]:
+    def cards(
+        self, facts: Sequence[Fact], now: Instant, known: Known = NOTHING_KNOWN
+    ) -> tuple[list[CardState], Quarantine | None]:
         """All cards that a case has had. Where a promise cannot be judged at an arrival its cards stay as they were."""
-        found, quarantine = self._walked(cards, facts, now)
+        found, quarantine = self._walked(partial(cards, known=known), facts, now)
         zone = self._judge.law.zone
         kept: list[CardState] = []
         for card in found:

@@ -18,6 +18,19 @@ TREND_MINIMUM: Final = 5
 """Days with a value that a trend needs."""
 
 
+class LastDays:
+    """The values of the last days of one unit and item, from which a trend is drawn: read once for all windows."""
+
+    def __init__(self) -> None:
+        self._points: list[tuple[int, Fraction]] | None = None
+
+    def points(self, reading: "StateInput") -> list[tuple[int, Fraction]]:
+        """Days from today (0, negative before) and the value of each that has one."""
+        if self._points is None:
+            self._points = _points(reading)
+        return self._points
+
+
 class StateInput(NamedTuple):
     """What a state is decided by: a statistic, and where it was read."""
 
@@ -28,6 +41,7 @@ class StateInput(NamedTuple):
     window: Window
     moment: Moment
     stale: bool
+    last_days: LastDays
 
 
 def state_of(reading: StateInput, judge: Judge) -> State:
@@ -117,6 +131,14 @@ def _is_at_risk(reading: StateInput, target: Objective) -> bool:
 
 def _trend(reading: StateInput) -> Fraction | None:
     """The value at the end of the period (or in 30 days), by a line through the days of the last 30 that have one."""
+    points = reading.last_days.points(reading)
+    if len(points) < TREND_MINIMUM:
+        return None
+    ahead = last_day_of(reading.window, reading.moment) - reading.moment.day
+    return _on_line(points, min(TREND_DAYS, ahead))
+
+
+def _points(reading: StateInput) -> list[tuple[int, Fraction]]:
     today = reading.moment.day
     points = []
     for day in range(today - TREND_DAYS + 1, today + 1):
@@ -124,9 +146,7 @@ def _trend(reading: StateInput) -> Fraction | None:
         value = reading.kind.figure(Sums(ALL, day, closed, {}), reading.moment).value if closed else None
         if value is not None:
             points.append((day - today, value))
-    if len(points) < TREND_MINIMUM:
-        return None
-    return _on_line(points, min(TREND_DAYS, last_day_of(reading.window, reading.moment) - today))
+    return points
 
 
 def _on_line(points: list[tuple[int, Fraction]], at: int) -> Fraction:

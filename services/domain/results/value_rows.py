@@ -3,8 +3,10 @@
 Pure and exact: the same tallies and the same as-of time give the same bytes, wherever they were added up.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple, Self
@@ -16,8 +18,8 @@ from services.domain.judging.quarantine import marked
 from services.domain.plan.plan import Objective, Promise, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.results.silent_sources import feeding, silent_sources
-from services.domain.results.states import StateInput, has_side_rows, in_quarantine, state_of
-from services.domain.results.unknown import unknown_of
+from services.domain.results.states import LastDays, StateInput, has_side_rows, in_quarantine, state_of
+from services.domain.results.unknown import Unknown, unknown_of
 from services.domain.results.windows import (
     ALL,
     ALL_ITEMS,
@@ -32,7 +34,7 @@ from services.domain.results.windows import (
     with_whole,
 )
 from services.domain.sums.statistic import Statistic, percentile, wilson, written
-from services.domain.sums.tally import Tally, TallyField, TallyKey, total
+from services.domain.sums.tally import EVER, Tally, TallyField, TallyKey, total
 from services.domain.time.zone import Instant
 
 
@@ -41,6 +43,8 @@ class _Now(NamedTuple):
 
     as_of: Instant
     moment: Moment
+    ends: dict[tuple[Window, date], tuple[str, str]]
+    """Window and first day of a promise → begin and end of the window, as they are written."""
     silent: Collection[str] = ()
     """Sources that are silent."""
     lagging: bool = False
@@ -58,6 +62,32 @@ class _Now(NamedTuple):
         return self.moment._replace(now=self.known)
 
 
+class _Figures(NamedTuple):
+    """What rows of one unit and item show in windows that hold the same days."""
+
+    statistic: Statistic
+    unknown: Unknown
+    row: ValueRow
+    """The row, but for its window and state."""
+
+
+class _Read:
+    """What was read of one unit and item for an earlier window of it."""
+
+    def __init__(self, items: Items) -> None:
+        self.last_days = LastDays()
+        self.figures: dict[int, _Figures] = {}
+        """How many days lie before the window → its figures."""
+        self._days = sorted({day for days in items.values() for day in days})
+
+    def days_before(self, first: int) -> int:
+        """How many days that anything is kept of lie before a window. What is kept without days (`EVER`) belongs to the
+        window that has no first day only."""
+        if not first and EVER in self._days:
+            return -1
+        return bisect_left(self._days, first or EVER + 1)
+
+
 class _Part(NamedTuple):
     """What one row is about, beside its promise and window."""
 
@@ -71,11 +101,13 @@ class _Part(NamedTuple):
     """What is true now of the units whose source is silent, by item."""
     quarantined: bool
     """Whether a case of it cannot be judged."""
+    read: _Read
 
     def of(self, item: str) -> Self:
         """The row of one item."""
         silent = {item: self.silent[item]} if item in self.silent else {}
-        return self._replace(item=item, items={item: self.items[item]}, silent=silent)
+        items = {item: self.items[item]}
+        return self._replace(item=item, items=items, silent=silent, read=_Read(items))
 
 
 class Valuer:
@@ -108,7 +140,7 @@ class Valuer:
         if names:
             tallies = of_todays_units(tallies, self._judge.law.units, moment.day)
         series = by_promise(tallies, self._judge.kinds if kpis is None else kpis)
-        now = _Now(as_of, moment, silent_sources(self._judge, last_events, moment.now), lagging, names, known)
+        now = _Now(as_of, moment, {}, silent_sources(self._judge, last_events, moment.now), lagging, names, known)
         marks = marked(tallies)
         found: list[ValueRow] = []
         for name in self._judge.kinds:
@@ -154,7 +186,7 @@ class Valuer:
             has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
             stale = self._is_stale(promise, unit, now)
             silent = self._of_silent(promise, units if unit == ALL else {unit: items}, now) if stale else {}
-            part = _Part(unit, ALL_ITEMS, items, everywhere, stale, silent, has_quarantined)
+            part = _Part(unit, ALL_ITEMS, items, everywhere, stale, silent, has_quarantined, _Read(items))
             by_item = [part.of(item) for item in sorted(items)] if promise.published_by_item else []
             for window in promise.windows:
                 yield self._row(kind, part, window, now)
@@ -206,11 +238,42 @@ class Valuer:
 
     def _ends(self, promise: Promise, window: Window, now: _Now) -> tuple[str, str]:
         """Begin and end of a window."""
-        zone, first = self._zone, first_day(window, now.moment)
-        start = max(zone.midnight(first), 0) if first else zone.midnight(promise.effective_from.toordinal())
-        return zone.text(now.as_of if window is Window.NOW else start), zone.text(now.as_of)
+        key = (window, promise.effective_from)
+        found = now.ends.get(key)
+        if found is None:
+            zone, first = self._zone, first_day(window, now.moment)
+            start = max(zone.midnight(first), 0) if first else zone.midnight(promise.effective_from.toordinal())
+            found = zone.text(now.as_of if window is Window.NOW else start), zone.text(now.as_of)
+            now.ends[key] = found
+        return found
 
     def _row(self, kind: AnyKind, part: _Part, window: Window, now: _Now) -> ValueRow:
+        promise, moment = kind.promise, now.of(kind.promise)
+        statistic, unknown, row = self._figures(kind, part, window, now)
+        state = state_of(
+            StateInput(kind, statistic, unknown, part.items, window, moment, part.stale, part.read.last_days),
+            self._judge,
+        )
+        begin, end = self._ends(promise, window, now)
+        return row._replace(
+            window=window,
+            window_start=begin,
+            window_end=end,
+            state=in_quarantine(state) if part.quarantined else state,
+        )
+
+    def _figures(self, kind: AnyKind, part: _Part, window: Window, now: _Now) -> _Figures:
+        """The figures of a window: those of another one that holds the same days, unless what is owed by its first day
+        counts, too."""
+        before = part.read.days_before(first_day(window, now.of(kind.promise)))
+        if kind.promise.about in ("duty", "figure"):
+            return self._figures_of(kind, part, window, now)
+        found = part.read.figures.get(before)
+        if found is None:
+            found = part.read.figures[before] = self._figures_of(kind, part, window, now)
+        return found
+
+    def _figures_of(self, kind: AnyKind, part: _Part, window: Window, now: _Now) -> _Figures:
         promise, moment = kind.promise, now.of(kind.promise)
         sums = sums_of(part.unit, part.items, window, moment, part.everywhere)
         if now.names:
@@ -218,20 +281,18 @@ class Valuer:
         statistic = kind.figure(sums, moment)
         done, standing = total(sums.closed.values()), total(sums.present.values())
         unknown = unknown_of(done, standing, statistic, part.silent)
-        state = state_of(StateInput(kind, statistic, unknown, part.items, window, moment, part.stale), self._judge)
         lower, upper = _interval(statistic)
         p50, p95 = (percentile(statistic.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
         scale = statistic.bin_scale
         n, withdrawn = done.cells[TallyField.N], done.cells[TallyField.WITHDRAWN]
-        begin, end = self._ends(promise, window, now)
-        return ValueRow(
+        row = ValueRow(
             kpi=promise.id,
             unit=part.unit,
             item=part.item,
             variant=promise.variant,
-            window=window,
-            window_start=begin,
-            window_end=end,
+            window="",
+            window_start="",
+            window_end="",
             value=written(statistic.value),
             n=str(statistic.n),
             numerator=written(statistic.numerator),
@@ -239,7 +300,7 @@ class Valuer:
             lower=lower,
             upper=upper,
             objective=_objective(promise.target),
-            state=in_quarantine(state) if part.quarantined else state,
+            state="",
             open_overdue=str(standing.cells[TallyField.OVERDUE]),
             suspended_share=_share(done.cells[TallyField.SUSPENDED], n),
             extended_share=_share(done.cells[TallyField.EXTENDED], n),
@@ -255,6 +316,7 @@ class Valuer:
             provisional_n=str(unknown.provisional),
             unclassified_n=str(unknown.unclassified),
         )
+        return _Figures(statistic, unknown, row)
 
 
 def _interval(statistic: Statistic) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 EXACT = Context(prec=50, rounding=ROUND_HALF_EVEN)
 SIX_DIGITS = Decimal("0.000001")
@@ -53,6 +54,7 @@ class Statistic:
     """Whether something of it is awaiting its report: it is not plainly met."""
 
 
+@lru_cache(maxsize=4096)  # windows and days often show the same share
 def wilson(numerator: int, n: int) -> tuple[Decimal, Decimal]:
     """Wilson's score interval of a share, at 95 % (E. B. Wilson, 1927)."""
     z = Decimal(Z.numerator) / Decimal(Z.denominator)
@@ -75,9 +77,28 @@ def written(number: Fraction | Decimal | int | None) -> str:
         return str(number)
     if isinstance(number, Fraction):
         # the quotient is rounded exactly once: integers, not a rounded decimal, decide ties
-        number = Decimal(round(number * 10**6)).scaleb(-6, EXACT)
+        millionths = _half_even(number.numerator * 10**6, number.denominator)
+        if -_PLAIN < millionths < _PLAIN:
+            return _of_millionths(millionths)
+        number = Decimal(millionths).scaleb(-6, EXACT)
     text = format(number.quantize(SIX_DIGITS, context=EXACT), "f").rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+_PLAIN = 10**40
+"""Below it `EXACT` has digits for every number of millionths."""
+
+
+def _half_even(numerator: int, denominator: int) -> int:
+    """The quotient as a whole number, of two that are equally near the even one."""
+    quotient, rest = divmod(numerator, denominator)
+    return quotient + (2 * rest > denominator or (2 * rest == denominator and quotient % 2))
+
+
+def _of_millionths(number: int) -> str:
+    whole, digits = divmod(abs(number), 10**6)
+    text = f"{whole}.{digits:06}".rstrip("0").rstrip(".") if digits else str(whole)
+    return f"-{text}" if number < 0 else text
 
 
 def whole_number(number: Fraction) -> int | Fraction:
@@ -90,8 +111,8 @@ def percentile(bins: Mapping[int, int], share: Fraction) -> Fraction | None:
     count = sum(bins.values())
     if not count:
         return None
-    rank = share * (count - 1)
-    below = rank.numerator // rank.denominator
+    rank = share.numerator * (count - 1)  # in parts of the share's denominator
+    below, beyond = divmod(rank, share.denominator)
     low = high = None
     seen = 0
     for bin in sorted(bins):
@@ -102,4 +123,4 @@ def percentile(bins: Mapping[int, int], share: Fraction) -> Fraction | None:
             high = bin
             break
     assert low is not None and high is not None
-    return low + (high - low) * (rank - below)
+    return Fraction(low * share.denominator + (high - low) * beyond, share.denominator)

@@ -1,12 +1,12 @@
 """From an RFC 3339 time to its instant.
 
 Two times are read for every event, and events come by the thousand within an hour: its instant is remembered, and
-minute and second are looked up, which costs a third of reading the whole text. `read` is the plain way; a test
+minute and second are looked up, which costs a quarter of reading the whole text. `read` is the plain way; a test
 compares the two.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from pydantic_core import PydanticCustomError
@@ -32,25 +32,55 @@ def instant_from(text: object) -> Instant:
     Raises PydanticCustomError (a ValueError): `naive_time` where only the offset is missing, `time_reach` where the
     year, in UTC, is out of reach, `time_placeholder` for the Unix epoch in any zone, else `time_form`.
     """
-    if type(text) is str and len(text) <= _WITHOUT_FRACTION:
-        within_hour = _WITHIN_HOUR.get(text[13:19])
-        if within_hour is not None:
-            hour = _hour(text[:13] + text[19:])
+    if type(text) is str:
+        hour, within_hour = _HOURS.get(text[:13] + text[19:]), _WITHIN_HOUR.get(text[13:19])
+        if hour is not None and within_hour is not None:
+            return hour + within_hour
+        if within_hour is not None and text[19:20] == ".":
+            return _with_fraction(text, within_hour)
+    return _first_of_its_hour(text)
+
+
+_HOURS: Final[dict[str, Instant]] = {}
+"""The beginning of an hour in which every time is good, by a time's text without minute and second."""
+_MOST_HOURS: Final = 4096
+
+
+def _first_of_its_hour(text: object) -> Instant:
+    """As `read`; the hour is remembered."""
+    instant = read(text)
+    if type(text) is str and len(text) <= _WITHOUT_FRACTION and text[13:19] in _WITHIN_HOUR:
+        begin = instant - _WITHIN_HOUR[text[13:19]]
+        if _is_good_throughout(begin):
+            if len(_HOURS) >= _MOST_HOURS:
+                _HOURS.clear()
+            _HOURS[text[:13] + text[19:]] = begin
+    return instant
+
+
+def _with_fraction(text: str, within_hour: int) -> Instant:
+    """As `read`; where it has milli- or microseconds, its hour is remembered as that of the time without them."""
+    for end, unit in _FRACTIONS:
+        fraction, offset = text[20:end], text[end:]
+        if offset[:1] in _OFFSET_SIGNS and fraction.isdecimal() and fraction.isascii():
+            hour = _HOURS.get(text[:13] + offset)
             if hour is not None:
-                return hour + within_hour
+                return hour + within_hour + int(fraction) * unit
+            with suppress(ValueError):  # without its fraction it may be a placeholder
+                _first_of_its_hour(text[:19] + offset)
     return read(text)
 
 
-@lru_cache(maxsize=4096)
-def _hour(frame: str) -> Instant | None:
-    """The beginning of an hour, by a time's text without minute and second; None for one in which some times are good
-    and some are not."""
-    begin = _plainly_read(f"{frame[:13]}:00:00{frame[13:]}")
-    if any(begin <= border < begin + _HOUR_US for border in (_FIRST, _BEYOND)):
-        return None
+_FRACTIONS: Final = ((26, 1), (23, 1_000))
+"""Where micro- and milliseconds end in the text, and how many µs one of them is."""
+_OFFSET_SIGNS: Final = frozenset("Zz+-")
+
+
+def _is_good_throughout(begin: Instant) -> bool:
+    """Whether all times of the hour are in reach, and none is a placeholder."""
     if _EPOCH_FROM - _HOUR_US < begin <= _EPOCH_TO:
-        return None
-    return _in_reach(begin)
+        return False
+    return _FIRST <= begin <= _BEYOND - _HOUR_US
 
 
 def read(text: object) -> Instant:

@@ -206,7 +206,7 @@ function promiseName(kpi) {
 
 function cards(all, caption) {
   if (!all.length) return element("p", [caption, both("：无", ": none")], { class: "hint" });
-  const head = [both("等级", "card"), both("承诺", "promise"), both("发出时间", "raised"), both("期限", "due"), both("解除时间及原因", "cleared")];
+  const head = [both("牌色", "card"), both("承诺", "promise"), both("亮牌时间", "raised"), both("期限", "due"), both("解除时间及原因", "cleared")];
   return table(caption, head, all.map((card) => cells(
     card.level === "red" ? both("红牌", "red") : both("黄牌", "yellow"), element("td", promiseName(card.kpi)), time(card.raised_at),
     time(card.due_at), element("td", card.cleared_at

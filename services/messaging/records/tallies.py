@@ -19,6 +19,7 @@ import orjson
 from services.domain.sums.tally import TALLY_FIELDS, Tally, TallyKey
 from services.domain.time.zone import Instant
 from services.messaging.records.fields import KeyValue, Unreadable, fields_of, is_whole, whole
+from services.messaging.records.latencies import Latencies, Pairs, arrivals_of
 
 _PROGRESS = b"progress|"
 _SEPARATOR = "|"
@@ -88,6 +89,10 @@ class Progress(NamedTuple):
     """Source → how many of its events this owner has refused; the empty source: it is not known which."""
     left_out: Mapping[str, int] = {}
     """Source → how many of them have no dead letter, since it had too many."""
+    answered: tuple[int, ...] = ()
+    """How long the events waited that this owner has judged (`Latencies.packed`); empty: the writer did not say."""
+    arrivals: Pairs = ()
+    """When the events arrived that are in the tallies since its progress before this one."""
 
     @property
     def latest(self) -> Instant:
@@ -196,7 +201,13 @@ def _progress(key: bytes, body: dict[str, Any]) -> Progress:
         retried=whole(body, "retried", 0),
         refused=_counts(body.get("refused", {})),
         left_out=_counts(body.get("left_out", {})),
+        answered=_answered(body.get("answered", [])),
+        arrivals=arrivals_of(body.get("arrivals", [])),
     )
+
+
+def _answered(packed: Any) -> tuple[int, ...]:
+    return Latencies.unpacked(packed).packed() if packed else ()
 
 
 def _arrivals(sources: Any) -> Mapping[str, Instant]:

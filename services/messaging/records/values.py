@@ -4,6 +4,7 @@
 |---|---|---|
 | value row | `kpi\\|variant\\|unit\\|item\\|window` | the cells of `ValueRow`, `state_at_midnight` |
 | signal or forecast | `signal\\|signal\\|unit\\|item` | the cells of `SignalRow` |
+| arrivals | `arrivals\\|` | `published_ms` and `arrivals` alone |
 
 Every cell is a text, as in `values.csv`. `decode` gives the numbers as numbers, so that no reader parses a cell.
 """
@@ -16,9 +17,11 @@ import orjson
 from services.domain.judging.data_quality import FORECASTS, SignalRow
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, instant_of
-from services.messaging.records.fields import KeyValue, Unreadable, fields_of, finite, number_of, text, time_text
+from services.messaging.records.fields import KeyValue, Unreadable, fields_of, finite, number_of, text, time_text, whole
+from services.messaging.records.latencies import Pairs, arrivals_of
 
 _SIGNAL: Final = b"signal|"
+_ARRIVALS: Final = b"arrivals|"
 
 _NOT_NUMBERS = {"kpi", "unit", "item", "variant", "window", "window_start", "window_end", "state", "plan_version"}
 FIGURES: Final = tuple(name for name in ValueRow._fields if name not in _NOT_NUMBERS)
@@ -66,6 +69,13 @@ class Signal(NamedTuple):
         return self.signal in FORECASTS
 
 
+class Arrivals(NamedTuple):
+    """Of the events that the rows before this record count for the first time. Real time, in ms since 1970."""
+
+    published_ms: int
+    arrivals: Pairs
+
+
 # ---- writing ---------------------------------------------------------------------------------------------------
 def row_key(row: ValueRow) -> bytes:
     """The key of a value row."""
@@ -84,7 +94,23 @@ def signal_record(signal: SignalRow, times: Times) -> KeyValue:
     return _SIGNAL + key, orjson.dumps(signal._asdict() | times._asdict())
 
 
+def arrivals_record(given: Arrivals) -> KeyValue:
+    """Arrivals to send, behind the rows."""
+    return _ARRIVALS, orjson.dumps({"published_ms": given.published_ms, "arrivals": given.arrivals})
+
+
 # ---- reading ---------------------------------------------------------------------------------------------------
+def is_arrivals(key: bytes) -> bool:
+    """Whether a key is that of arrivals: neither a value row nor a signal."""
+    return key == _ARRIVALS
+
+
+def decode_arrivals(value: bytes | None) -> Arrivals:
+    """When events arrived. Raises Unreadable."""
+    fields = fields_of(value)
+    return Arrivals(whole(fields, "published_ms"), arrivals_of(fields.get("arrivals")))
+
+
 def is_signal(key: bytes) -> bool:
     """Whether a key is of a signal or forecast; else it is of a value row."""
     return key.startswith(_SIGNAL)
