@@ -75,8 +75,12 @@ format: setup ## let ruff write what it can
 	$(BIN)/ruff format $(SOURCES)
 
 .PHONY: bench
-bench: setup ## events per second and CPU-seconds per million, beside the peers of ../shared/bench
+bench: setup ## every figure of speed again, beside the peers (Java and Maven for those of Kafka Streams); an hour on two cores
 	@exec $(BIN)/python -m tests.bench
+
+.PHONY: bench-small
+bench-small: setup ## the same with a tenth of the events and one round: do all parts run? Its figures say little
+	@exec $(BIN)/python -m tests.bench --events 100000 --days 30 --rounds 1
 
 .PHONY: bench-keeper
 bench-keeper: setup ## records per second and CPU seconds per 1,000 of the ledger's keeper, beside a process that only copies
@@ -154,10 +158,11 @@ UV := build/lock/bin/uv
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 .PHONY: lock
-lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, browser, mutants and schemathesis again from pyproject.toml
+lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, bench, browser, mutants and schemathesis again from pyproject.toml
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra server --constraint requirements.lock --output-file deploy/requirements.lock
 	$(COMPILE) --group audit --output-file requirements.audit.lock
+	$(COMPILE) --group bench --output-file requirements.bench.lock
 	$(COMPILE) --group browser --constraint requirements.lock --output-file requirements.browser.lock
 	$(COMPILE) pyproject.toml --extra server --extra test --extra local --group mutants --output-file requirements.mutants.lock
 	$(COMPILE) --group schemathesis --output-file requirements.schemathesis.lock

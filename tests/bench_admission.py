@@ -1,12 +1,11 @@
 """`python -m tests.bench_admission`: CPU time of the admission of an event, plainly and by template, interleaved.
 
-It compares the two on every event, too. Events: those of the benchmark's job (../shared/bench), and those of a
+It compares the two on every event, too. Events: those of the benchmark's job, and those of a
 simulated district with all faults, as lines of an archive and as records of `case.events`.
 """
 
 import argparse
 import gc
-import importlib.util
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +24,8 @@ from services.messaging.records.case_events import record_of_line
 from services.runtime.settings import Settings
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Simulation
-from tests.bench.job import PLAN, SHARED
+from tests.bench import generate
+from tests.bench.job import PLAN
 
 CHUNK = 1_000
 """Events by one way before the other has its turn with the same ones."""
@@ -37,11 +37,7 @@ Verdict = Admitted | tuple[str, ...]
 
 def of_the_job(number: int, seed: int = 7) -> Iterator[Given]:
     """The first events of the benchmark's generator."""
-    spec = importlib.util.spec_from_file_location("generate", SHARED / "generate.py")
-    assert spec is not None and spec.loader is not None
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
-    return ((line.encode(), {}) for _, line in generate.events(number, seed))
+    return ((line.encode(), {}) for line in generate.lines(number, seed))
 
 
 def of_the_district(days: int, seed: int = 3) -> Iterator[bytes]:
@@ -117,11 +113,10 @@ def main() -> int:
     args = parser.parse_args()
     whole, lines = load_plan(Settings().plan), list(of_the_district(args.days))
     kinds: list[tuple[str, Plan, Iterable[Given]]] = [
+        ("the job of the benchmark", load_plan(PLAN), of_the_job(args.events)),
         ("the whole plan, an archive", whole, ((line, {}) for line in lines)),
         ("the whole plan, records", whole, map(as_record, lines)),
     ]
-    if SHARED.exists():
-        kinds.insert(0, ("the job of the benchmark", load_plan(PLAN), of_the_job(args.events)))
     failed = 0
     for name, plan, events in kinds:
         given = list(events)

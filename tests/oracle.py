@@ -90,6 +90,15 @@ class Unusable(Exception):
 
 def answers(folder: Path, timezone: str, work: Path) -> list[Row]:
     """The values of `kpiwatch replay` at the end of each month, through the last one in the data."""
+    events, arguments = prepared(folder, timezone, work)
+    values = work / "values.csv"
+    _kpiwatch("replay", events, *arguments, "--every", "month", "--out", values)
+    with values.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def prepared(folder: Path, timezone: str, work: Path) -> tuple[Path, list[object]]:
+    """The data imported: its events, and by which plan and as of when `replay` judges them. Raises Unusable."""
     export = folder / "events_normalised.csv.gz"
     with gzip.open(export, "rt", encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)
@@ -100,14 +109,9 @@ def answers(folder: Path, timezone: str, work: Path) -> list[Row]:
             last = max(last, row["occurred_at"])
     if unknown := kinds - {"accepted", "suspended", "resumed", "completed"}:
         raise Unusable(f"{export}: events {', '.join(sorted(unknown))} are not known")
-    events, values = work / "events.jsonl", work / "values.csv"
+    events = work / "events.jsonl"
     _kpiwatch("import", export, "--mapping", _mapping(timezone, columns, work), "--out", events)
-    _kpiwatch(
-        "replay", events, "--plan", _plan(timezone, "suspended" in kinds, work), "--as-of", _month_after(last),
-        "--every", "month", "--out", values,
-    )  # fmt: skip
-    with values.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
+    return events, ["--plan", _plan(timezone, "suspended" in kinds, work), "--as-of", _month_after(last)]
 
 
 def _kpiwatch(*arguments: object) -> None:

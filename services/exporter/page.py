@@ -102,6 +102,7 @@ class Pages:
         scrape, before = self._snapshot.scrape(), {piece.name: piece for piece in kept}
         pieces = [Piece.of(family, before.get(family.name)) for family in self._collector.of_records(scrape)]
         self._written_at = time.monotonic()
+        scrape.waited = self._snapshot.note_written()
         return _Kept(scrape, pieces, _crc(pieces))
 
     def page(self) -> Page:

@@ -111,19 +111,13 @@ class Snapshot:
                 return str(error)
         return ""
 
-<<<<<<< HEAD
-=======
-    def settle(self) -> None:
-        """Write what has come in, so that no scrape waits for it."""
+    def note_written(self) -> tuple[int, ...]:
+        """What has been taken in can be scraped from now on. Returns how long events waited until then."""
         with self._lock:
-            self._values.make_samples()
-            self._note_waited()
-
-    def _note_waited(self) -> None:
-        """The values that count these events can be scraped now."""
-        arrivals, self._arrivals = self._arrivals, []
-        for each in arrivals:
-            self._waited.add(dict(each.arrivals), real_ms())
+            arrivals, self._arrivals = self._arrivals, []
+            for each in arrivals:
+                self._waited.add(dict(each.arrivals), real_ms())
+            return self._waited.packed()
 
     def _take_value(self, key: bytes, value: bytes | None) -> None:
         """A value row, signal or forecast; or when the events arrived that the rows before it count anew. What was
@@ -133,7 +127,6 @@ class Snapshot:
         elif value is not None and (arrivals := decode_arrivals(value)).published_ms >= self._started_ms:
             self._arrivals.append(arrivals)
 
->>>>>>> w-worker
     def _take_card(self, key: bytes, value: bytes | None) -> None:
         """A card counts while it is active."""
         card = None if value is None else cards.decode(value)

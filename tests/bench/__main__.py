@@ -1,204 +1,183 @@
-"""`make bench`: our worker and `kpiwatch replay` on the job of ../shared/bench, beside its peers, in one run.
+"""`make bench`: every figure of the README and of docs/performance.md about speed, measured again in one run.
 
-The job, the protocol and the measuring are the benchmark's own (its README explains each figure): run.py is
-run as it is, from a copy, with one engine more. A run is exact when the last row of every key is the right one.
+Each part has its contestants in turn, round after round, and compares their answers with independent ones. A figure is
+a median; a ratio is the median of the ratios of each round. CPU seconds are those of whole process trees.
 
-    python -m tests.bench                                     floor-python, kstreams-1 and ours, 1,000,000 events
-    python -m tests.bench --engines quix,bytewax,kpiwatch --peer-rounds 3
+    python -m tests.bench                                    all parts
+    python -m tests.bench --parts replay-job,days --rounds 1 --events 100000
+    python -m tests.bench --parts job --engines floor-python,floor-java,kstreams-1,kstreams-1-partials,kpiwatch
     python -m tests.bench --crash --engines kpiwatch          kill -9 halfway, started again: is the answer exact?
-    BENCH_PROFILE=FILE python -m tests.bench --engines kpiwatch --rounds 1     and a profile of its event loop
+    BENCH_PROFILE=FILE python -m tests.bench --parts job --engines kpiwatch --rounds 1     with a profile
 """
 
 import argparse
 import json
 import os
-import platform
 import shutil
 import signal
-import statistics
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.runtime.settings import Settings
-from tests.bench import replayed
-from tests.bench.job import ROOT, SHARED
-from tests.bench.peers import OURS, NotPossible, Peers, prepare
+from tests.bench import on_kafka, replays, scrape, stream
+from tests.bench.engines import OURS
+from tests.bench.environments import NotPossible
+from tests.bench.figures import Row, machine, table
+from tests.bench.on_kafka import Engines, Rounds
+from tests.bench.replays import DAYS, District, Wrong
 
-DRIVER = Path(__file__).with_name("drive.py")
 BROKER_MEGABYTES = 1024
-
-Run = dict[str, Any]
-
-_SPEED = {
-    "cpu_s_per_million": "CPU s / million",
-    "events_per_s": "events/s",
-    "startup_cpu_s": "start CPU s",
-    "startup_s": "start s",
-    "broker_cpu_s_per_million": "broker CPU s / million",
-    "peak_rss_mb": "peak RSS MB",
-}
-_CRASH = {
-    "disk": "disk",
-    "recovery_s": "recovery s",
-    "recovery_cpu_s": "recovery CPU s",
-    "rest_s": "rest s",
-    "rest_cpu_s": "rest CPU s",
-    "missing": "missing",
-    "extra": "extra",
-    "note": "answer",
-}
+PARTS = ("job", "plan-worker", "plan-replay", "replay-job", "boston", "days", "scrape")
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engines", default=f"floor-python,kstreams-1,{OURS}", help="comma-separated")
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--slow-events", type=int, default=100_000, help="for the engines marked slow")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--rounds", type=int, default=3, help="of ours; 0: none")
-    parser.add_argument("--peer-rounds", type=int, default=1, help="of the others")
-    parser.add_argument("--crash", action="store_true", help="kill -9 halfway instead of timing")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"comma-separated, of {', '.join(PARTS)}")
+    parser.add_argument("--engines", default=f"floor-python,floor-java,kstreams-1,{OURS}", help="of the job")
+    parser.add_argument("--events", type=int, default=1_000_000, help="of the job")
+    parser.add_argument("--days", type=int, default=265, help="of the district: by these, 300,000 events")
+    parser.add_argument("--seed", type=int, default=7, help="of the job")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--crash", action="store_true", help="kill -9 halfway instead of timing; the part job only")
     parser.add_argument("--lose-disk", action="store_true", help="with --crash: the state folder is lost, too")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for one run")
-    parser.add_argument("--json", type=Path, help="where every run is written to")
-    return parser.parse_args(given)
+    parser.add_argument("--boston", type=Path, default=replays.BOSTON, help="folder of the data set")
+    parser.add_argument("--json", type=Path, help="where every figure is written to")
+    args = parser.parse_args(given)
+    if unknown := set(args.parts.split(",")) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    return args
 
 
-def measure(args: argparse.Namespace) -> list[Run]:
-    """Every engine on a broker of its own making, then the replay. Raises NotPossible, PartUnavailable."""
-    cache = Settings.from_environment().cache.absolute()
-    peers = prepare(args.engines.split(","), cache / "bench")
-    for name, reason in peers.skipped.items():
-        print(f"skipped {name}: {reason}")
-    work = cache / "bench" / f"run-{os.getpid()}"
-    for count in {args.events, args.slow_events}:  # the input is made once and kept
-        kept = cache / "bench" / f"data-{count}-{args.seed}"
-        kept.mkdir(exist_ok=True)
-        work.mkdir(exist_ok=True)
-        (work / kept.name).symlink_to(kept)
-    broker = Broker.start(work / "kafka", cache=cache, heap_megabytes=BROKER_MEGABYTES)
+class Bench:
+    """One run: its folders, and what it has found."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._cache = Settings.from_environment().cache.absolute()
+        self._kept = self._cache / "bench"
+        self.work = self._kept / f"run-{os.getpid()}"
+        self.work.mkdir(parents=True)
+        self._broker: Broker | None = None
+        self.rows: list[Row] = []
+        self.engines = Engines([], {})
+        self.failures: list[str] = []
+
+    # ---- the parts -----------------------------------------------------------------------------------
+    def job(self) -> list[Row]:
+        names, job = self._args.engines.split(","), self._stream()
+        if self._args.crash:
+            lose = self._args.lose_disk
+            self.engines = on_kafka.crashes(names, job, self.broker(), self.work, lose_disk=lose)
+        else:
+            self.engines = on_kafka.of_the_job(names, job, self.broker(), self.work, self._rounds())
+        for name, reason in self.engines.skipped.items():
+            print(f"  skipped {name}: {reason}")
+        wrong = [run for run in self.engines.runs if run["engine"] == OURS and run["note"] != "exact"]
+        self.failures += [f"the worker's answer: {run['note']}" for run in wrong]
+        return [] if self._args.crash else on_kafka.job_rows(self.engines)
+
+    def plan_worker(self) -> list[Row]:
+        return on_kafka.whole_and_one(self._district(), self.broker(), self.work, self._rounds())
+
+    def plan_replay(self) -> list[Row]:
+        return replays.whole_and_one(self._district(), self.work, self._args.rounds)
+
+    def replay_job(self) -> list[Row]:
+        return replays.of_the_job(self._stream(), self.work, self._args.rounds)
+
+    def boston(self) -> list[Row]:
+        return replays.boston(self._args.boston, self.work, self._args.rounds)
+
+    def days(self) -> list[Row]:
+        return replays.every_day(replays.district(DAYS, self._kept), self.work, self._args.rounds)
+
+    def scrape(self) -> list[Row]:
+        return scrape.measure(replays.district(DAYS, self._kept), self.broker(), self.work, self._args.rounds)
+
+    def _stream(self) -> stream.Stream:
+        return stream.of_the_job(self._args.events, self._args.seed, self._kept)
+
+    def _district(self) -> District:
+        return replays.district(self._args.days, self._kept)
+
+    def _rounds(self) -> Rounds:
+        return Rounds(self._args.rounds, self._args.timeout)
+
+    # ---- all of them ---------------------------------------------------------------------------------
+    def broker(self) -> Broker:
+        """One for all parts that need it. Raises PartUnavailable."""
+        if self._broker is None:
+            self._broker = Broker.start(self.work / "kafka", cache=self._cache, heap_megabytes=BROKER_MEGABYTES)
+        return self._broker
+
+    def run(self, parts: Sequence[str]) -> None:
+        """Each part; what cannot be measured here is said and left out."""
+        made: Mapping[str, Callable[[], list[Row]]] = {
+            name: getattr(self, name.replace("-", "_")) for name in PARTS if name in parts
+        }
+        for name, part in made.items():
+            print(f"{name}:", flush=True)
+            try:
+                self.rows += part()
+            except (NotPossible, PartUnavailable) as reason:
+                print(f"  skipped: {reason}", flush=True)
+            except Wrong as error:
+                self.failures.append(str(error))
+                print(f"  {error}", flush=True)
+
+    def close(self) -> None:
+        """End the broker; the logs are kept if something went wrong."""
+        if self._broker is not None:
+            self._broker.stop()
+            shutil.rmtree(self.work / "kafka")
+        if self.failures:
+            print(f"the logs are in {self.work}")
+        else:
+            shutil.rmtree(self.work)
+
+    def report(self) -> dict[str, Any]:
+        """Print the tables; everything, to be kept."""
+        where = machine()
+        if self.engines.runs:
+            print(f"\n{on_kafka.engines_table(self.engines.runs)}")
+        if self.rows:
+            print(f"\n{table(self.rows)}")
+        print(f"\n{where}")
+        return {"machine": where, "runs": self.engines.runs, "rows": [row._asdict() for row in self.rows]}
+
+
+@contextmanager
+def bench(args: argparse.Namespace) -> Iterator[Bench]:
+    found = Bench(args)
     try:
-        runs = _drive(args, peers, broker, work)
+        yield found
     finally:
-        broker.stop()
-        shutil.rmtree(work / "kafka")
-    if OURS in peers.engines and not args.crash:
-        data = work / f"data-{args.events}-{args.seed}"
-        truth = json.loads((data / "truth.json").read_text())
-        for _ in range(args.rounds):
-            runs.append(replayed.measure(data / "events.jsonl", args.events, truth, work))
-            print(summary(runs[-1]), flush=True)
-    if all(run["note"] == "exact" for run in runs):
-        shutil.rmtree(work)
-    else:
-        print(f"the logs are in {work}")
-    return runs
-
-
-def _drive(args: argparse.Namespace, peers: Peers, broker: Broker, work: Path) -> list[Run]:
-    runs = work / "runs.json"
-    command: list[object] = [peers.python, DRIVER, "--root", ROOT, "--our-python", sys.executable]
-    command += ["--engines", ",".join(peers.engines), "--rounds", args.rounds, "--peer-rounds", args.peer_rounds]
-    command += ["--bootstrap", broker.bootstrap, "--broker-pid", broker.pid, "--work", work, "--json", runs]
-    command += ["--events", args.events, "--slow-events", args.slow_events, "--seed", args.seed]
-    command += ["--timeout", args.timeout]
-    command += ["--crash"] * args.crash + ["--lose-disk"] * args.lose_disk
-    with subprocess.Popen(list(map(str, command)), cwd=peers.folder, stdout=subprocess.PIPE, text=True) as driver:
-        assert driver.stdout is not None
-        try:
-            for line in driver.stdout:
-                print(summary(json.loads(line)) if line.startswith("{") else line.rstrip(), flush=True)
-        except BaseException:
-            driver.terminate()  # it ends the engine that it has started
-            driver.wait()
-            raise
-    if driver.returncode:
-        raise NotPossible(f"the benchmark ended with exit code {driver.returncode}; its logs are in {work}")
-    found: list[Run] = json.loads(runs.read_text())
-    return found
-
-
-def summary(run: Run) -> str:
-    """One run in a line, as it comes."""
-    columns = _CRASH if "disk" in run else {name: _SPEED[name] for name in ("cpu_s_per_million", "events_per_s")}
-    figures = [f"{title} {run[name]}" for name, title in columns.items() if name in run and name != "note"]
-    return f"{run['engine']}, {run['events']:,} events: {', '.join([run['note'], *figures])}"
-
-
-def table(runs: Sequence[Run]) -> str:
-    """The runs as a table in Markdown: medians of each engine, or every crash."""
-    if any("disk" in run for run in runs):
-        header = ["engine", "events", *_CRASH.values()]
-        lines = [_crash_cells(run) for each in _by_engine(runs) for run in each]
-    else:
-        header = ["engine", "events", *_SPEED.values(), "CPU range", "exact"]
-        lines = [_speed_cells(each) for each in _by_engine(runs)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *lines))
-
-
-def _by_engine(runs: Sequence[Run]) -> list[list[Run]]:
-    names = dict.fromkeys(run["engine"] for run in runs)
-    return [[run for run in runs if run["engine"] == name] for name in names]
-
-
-def _crash_cells(run: Run) -> list[str]:
-    return [run["engine"], f"{run['events']:,}", *(str(run.get(column, "")) for column in _CRASH)]
-
-
-def _speed_cells(runs: Sequence[Run]) -> list[str]:
-    """The medians of one engine."""
-    costs = [run["cpu_s_per_million"] for run in runs if "cpu_s_per_million" in run]
-    exact = sum(run["note"] == "exact" for run in runs)
-    return [
-        runs[0]["engine"],
-        f"{runs[0]['events']:,}",
-        *(_median(column, [run[column] for run in runs if column in run]) for column in _SPEED),
-        f"{min(costs)}-{max(costs)}" if costs else "",
-        f"{exact}/{len(runs)}",
-    ]
-
-
-def _median(column: str, figures: Sequence[float]) -> str:
-    digits = 0 if column in ("events_per_s", "peak_rss_mb") else 2
-    return f"{statistics.median(figures):,.{digits}f}" if figures else ""
-
-
-def machine() -> str:
-    """Where this was measured."""
-    memory = psutil.virtual_memory().total / 2**30
-    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    return f"{os.cpu_count()} cores, {memory:.0f} GB, {system}; load average {load} at the end, this run included"
+        found.close()
 
 
 def main() -> None:
-    """Measure, print the table; exit code 1 if an answer of ours was wrong, 3 if nothing could be measured."""
+    """Measure, print the tables; exit code 1 if an answer of ours was wrong, 3 if nothing could be measured."""
     args = arguments()
-    if not SHARED.exists():
-        print("skipped: ../shared/bench, the job and its peers, is not beside the project")
-        return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # however it ends: nothing that it started stays
     try:
-        runs = measure(args)
-    except (NotPossible, PartUnavailable) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        sys.exit(3)
+        with bench(args) as found:
+            found.run(["job"] if args.crash else args.parts.split(","))
     except KeyboardInterrupt:
         sys.exit("bench: ended from outside before everything was measured")
-    where = machine()
-    print(f"\n{table(runs)}\n\n{where}")
+    report = found.report()
     if args.json:
-        args.json.write_text(json.dumps({"machine": where, "runs": runs}, indent=1))
-    sys.exit(any(run["note"] != "exact" for run in runs if run["engine"] in (OURS, "replay")))
+        args.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    for failure in found.failures:
+        print(f"bench: {failure}", file=sys.stderr)
+    sys.exit(1 if found.failures else 0 if found.rows or found.engines.runs else 3)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""The job of ../shared/bench in this project: a plan of six promises, and its rows read from their tallies.
+"""The benchmark's job: what every engine has to answer, and how it is read off our tallies.
 
-A row of the job is `item|unit: {"completed": n, "on_time": n, "online": n}`. For each family of service items one
+The job counts, for each service item and unit, the cases that were completed, completed on time by the official
+calendar, and handled online: from a topic, with state that survives a crash. Ours is a plan of six promises. A row of
+the job is `item|unit: {"completed": n, "on_time": n, "online": n}`. For each family of service items one
 promise counts what was on time and one what was handled online, by item.
 """
 
@@ -12,7 +14,6 @@ from typing import NamedTuple, Self, TypeAlias
 from services.domain.sums.tally import Tally, TallyField, TallyKey
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared" / "bench"
 PLAN = Path(__file__).parent / "caseclock_plan"
 PARTITIONS = 8
 
@@ -40,8 +41,13 @@ def rows_of(tallies: Mapping[TallyKey, Tally]) -> Rows:
     return {name: row for name, row in rows.items() if row["completed"]}
 
 
+def tallies_topic(group: str) -> str:
+    """Name of our topic between the worker and the adapter."""
+    return f"{group}.kpi.tallies"
+
+
 class Protocol(NamedTuple):
-    """What run.py of the benchmark gives to an engine."""
+    """What `engines.py` gives to a program."""
 
     bootstrap: str
     input: str
@@ -52,11 +58,10 @@ class Protocol(NamedTuple):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Its variables have no prefix: they are the benchmark's."""
+        """Its variables have no prefix: the peers read the same."""
         given = os.environ
         return cls(given["BOOTSTRAP"], given["INPUT"], given["OUTPUT"], given["GROUP"], Path(given["STATE_DIR"]))
 
     @property
     def tallies(self) -> str:
-        """Name of our topic between the worker and the adapter."""
-        return f"{self.group}.kpi.tallies"
+        return tallies_topic(self.group)

@@ -1,8 +1,9 @@
 """`python -m tests.bench.worker`: a worker of the cases stage as an engine of the benchmark, beside it its adapter.
 
-The stage is the system's own, with a plan of six promises and topics of its own. What differs is written here: READY
-at the first record, and that the benchmark's topic is an archive without `receivedat`, to which the rule for files
-applies: what a source recorded arrived when it was recorded, not when the topic was filled.
+The stage is the system's own, with the job's plan of six promises and topics of its own. What differs is written here:
+READY at the first record, and that the benchmark's topic is an archive, to which the rule for files applies: an event
+arrived when it says so or was recorded, not when the topic was filled. `BENCH_PLAN` names another plan: its tallies are
+read as they are, without an adapter. `BENCH_CLOCK` names the file of a clock; else it is the machine's.
 """
 
 import cProfile
@@ -10,11 +11,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import faust
 from faust.types import TP
-from kafka.admin import KafkaAdminClient
 
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
@@ -34,10 +35,13 @@ from streams.delivery.faust_driver import Record
 from streams.delivery.recovery import changelog_topic
 from streams.worker import run
 from tests.bench.job import PARTITIONS, PLAN, Protocol
+from tests.bench.stream import make_topics
 
 TABLE = "rows"
 SESSION_SECONDS = 10.0
 """The benchmark's setting, the same for all."""
+PLAN_FOLDER = "BENCH_PLAN"
+CLOCK = "BENCH_CLOCK"
 PROFILE = "BENCH_PROFILE"
 """Names a file: a profile of the event loop goes there when the worker ends."""
 
@@ -71,15 +75,16 @@ class WatchedCases(Cases):
 
 def build(protocol: Protocol) -> faust.App:
     """The app, as `streams.cases` builds it."""
-    plan = load_plan(PLAN)
+    plan = load_plan(Path(os.environ.get(PLAN_FOLDER, PLAN)))
+    clock = Clock.simulated(Path(os.environ[CLOCK])) if CLOCK in os.environ else Clock.real()
     settings = Settings(bootstrap=protocol.bootstrap, state=protocol.state, session_timeout_seconds=SESSION_SECONDS)
     app = worker_app(protocol.group, settings, partitions=PARTITIONS, store="rocksdb")
     delivery = BulkDelivery(app, table=TABLE)
     cases = WatchedCases(
         delivery,
         Judge(plan, calendar_of(plan)),
-        FileRule(plan, CODEC, read_envelope),
-        Clock.real(),
+        FileRule(plan, CODEC, read_envelope, trust_receivedat=True),
+        clock,
         topics_of(protocol),
     )
     delivery.on_assigned(cases.on_assigned)
@@ -101,7 +106,7 @@ def topics_of(protocol: Protocol) -> StageSettings:
     )
 
 
-def make_topics(protocol: Protocol) -> None:
+def make_own_topics(protocol: Protocol) -> None:
     """Those that are not there: after a crash they are."""
     names = topics_of(protocol)
     compacted = {"cleanup.policy": "compact"}
@@ -113,19 +118,14 @@ def make_topics(protocol: Protocol) -> None:
         names.verdicts: {"num_partitions": PARTITIONS, "configs": compacted},
         names.quarantine: {"num_partitions": PARTITIONS, "configs": compacted},
     }
-    admin = KafkaAdminClient(bootstrap_servers=protocol.bootstrap)
-    there = set(admin.list_topics())
-    missing = {name: topic for name, topic in wanted.items() if name not in there}
-    if missing:
-        admin.create_topics(missing, wait_for_metadata=True)
-    admin.close()
+    make_topics(protocol.bootstrap, wanted)
 
 
 def main() -> None:
     """Work until the process is ended."""
     protocol = Protocol.from_environment()
-    make_topics(protocol)
-    adapter = subprocess.Popen([sys.executable, "-m", "tests.bench.adapter"])
+    make_own_topics(protocol)
+    adapter = None if PLAN_FOLDER in os.environ else subprocess.Popen([sys.executable, "-m", "tests.bench.adapter"])
     profile = cProfile.Profile() if PROFILE in os.environ else None
     if profile is not None:
         profile.enable()
@@ -135,8 +135,9 @@ def main() -> None:
         if profile is not None:
             profile.disable()
             profile.dump_stats(os.environ[PROFILE])
-        adapter.terminate()
-        adapter.wait()
+        if adapter is not None:
+            adapter.terminate()
+            adapter.wait()
         print("DONE", flush=True)
 
 
