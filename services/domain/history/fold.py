@@ -428,17 +428,7 @@ def _describe(case: Case, fact: Fact) -> None:
     data = fact.data
     first = fact is case.accepted or (case.accepted is None and not case.service_item)
     if first:
-        if case.service_item and case.only_simple_facts and _is_described_otherwise(case, data):
-            case.only_simple_facts = False  # it may have been another promise's until now, or had another limit
-        case.service_item = data.get("service_item", case.service_item)
-        case.unit = data.get("unit", case.unit)
-        applicant = data.get("applicant")
-        if applicant is not None:
-            case.applicant = applicant
-        case.parent = data.get("parent", case.parent)
-        case.due_at = data.get("due_at", case.due_at)
-        case.committed_limit = data.get("committed_limit", case.committed_limit)
-        case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
+        _take_description(case, data)
     attributes = data.get("attributes")
     if attributes:
         if first:
@@ -449,6 +439,20 @@ def _describe(case: Case, fact: Fact) -> None:
     channel = data.get("channel")
     if channel is not None and channel != "unknown":
         case.channels.add(channel)
+
+
+def _take_description(case: Case, data: Mapping[str, Any]) -> None:
+    if case.service_item and case.only_simple_facts and _is_described_otherwise(case, data):
+        case.only_simple_facts = False  # it may have been another promise's until now, or had another limit
+    case.service_item = data.get("service_item", case.service_item)
+    case.unit = data.get("unit", case.unit)
+    applicant = data.get("applicant")
+    if applicant is not None:
+        case.applicant = applicant
+    case.parent = data.get("parent", case.parent)
+    case.due_at = data.get("due_at", case.due_at)
+    case.committed_limit = data.get("committed_limit", case.committed_limit)
+    case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
 
 
 def _is_described_otherwise(case: Case, data: Mapping[str, Any]) -> bool:

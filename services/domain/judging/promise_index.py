@@ -21,17 +21,15 @@ class PromiseIndex:
         """The latest version of each promise, in the plan's order."""
         every = [kind for key in self.latest for kind in versions[key]]
         self.of_entries = cast(list[EntryKind], _about(every, "entry"))
-        self.of_collection: dict[str, list[EntryKind]] = {}
+        self.of_collection = _by_collection(self.of_entries)
         """Collection → the promises about its entries, in the plan's order."""
-        for of_entry in self.of_entries:
-            self.of_collection.setdefault(cast(EntryPromise, of_entry.promise).collection, []).append(of_entry)
         self.of_duties = cast(list[DutyKind], _about(every, "duty"))
         self.of_figures = cast(list[FigureKind], _about(every, "figure"))
         self.of_cases = of_cases = [cast(CaseKind, kind) for kind in every if isinstance(kind.promise, CasePromise)]
         self.of_any_item = [kind for kind in of_cases if "service_item" not in kind.promise.select]
         self.by_item = _by_item(of_cases, plan.service_items)
         self._exceptions = _exceptions(of_cases)
-        self._can_be_missed = frozenset(kind.promise.key for kind in of_cases if kind.promise.can_be_missed)
+        self._can_be_missed = _keys_that_can_be_missed(of_cases)
         self._certified = {code: item.certified_by_completion for code, item in plan.service_items.items()}
         self.in_question: Callable[[str, tuple[str, ...] | None], InQuestion] = lru_cache(maxsize=4096)(
             self._in_question
@@ -65,6 +63,18 @@ class PromiseIndex:
 
 def _about(every: Sequence[AnyKind], wanted: str) -> list[AnyKind]:
     return [kind for kind in every if kind.promise.about == wanted]
+
+
+def _keys_that_can_be_missed(of_cases: Sequence[CaseKind]) -> frozenset[str]:
+    """In any of their versions."""
+    return frozenset(kind.promise.key for kind in of_cases if kind.promise.can_be_missed)
+
+
+def _by_collection(of_entries: Sequence[EntryKind]) -> dict[str, list[EntryKind]]:
+    found: dict[str, list[EntryKind]] = {}
+    for kind in of_entries:
+        found.setdefault(cast(EntryPromise, kind.promise).collection, []).append(kind)
+    return found
 
 
 def _exceptions(of_cases: Sequence[CaseKind]) -> list[Accepts]:
