@@ -129,9 +129,7 @@ def _follows(promise: Promise, plan: Plan) -> Title:
 
 def _has_cards(promise: Promise) -> bool:
     """Whether a single case can miss it: of a mean or a trend none can."""
-    if not isinstance(promise, CasePromise):
-        return False
-    return promise.binds_each or (promise.measured == "share" and promise.target is not None)
+    return isinstance(promise, CasePromise) and promise.can_be_missed
 
 
 def _margins(promise: Promise) -> Iterator[tuple[str, str]]:

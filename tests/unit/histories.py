@@ -102,7 +102,7 @@ def _data(draw: st.DrawFn, rank: FactType) -> dict[str, Any]:
         case FactType.CASE_RECLASSIFIED:
             return {"service_item": one(*ITEMS)}
         case FactType.CASE_MILESTONE:
-            return {"name": one("a", "b"), "unit": one(*UNITS)}
+            return {"name": one("a", "b", "c"), "unit": one(*UNITS)}
         case FactType.CASE_NODE_STARTED | FactType.CASE_NODE_ENDED:
             node: dict[str, Any] = {"node": one("survey", "works"), "unit": one(*UNITS)}
             return node | (
@@ -113,7 +113,7 @@ def _data(draw: st.DrawFn, rank: FactType) -> dict[str, Any]:
         case FactType.CASE_EXTENDED:
             return {"limit": one(*LIMITS)}
         case FactType.CASE_MEASURED:
-            return {"quantity": one("fee", "visits"), "value": one(-1, 0, 1, 2.5)}
+            return {"quantity": one("fee", "visits", "pages"), "value": one(-1, 0, 1, 2.5)}
         case FactType.CASE_COMPLETED:
             channel = {"channel": one("online", "counter")} if one(True, False) else {}
             return channel | ({"outcome": one("granted", "refused", "terminated")} if one(True, False) else {})

@@ -6,9 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.history.case import Case
+from services.domain.history.known_at import steps
 from services.domain.intake.facts import Fact, FactType
+from services.domain.judging.doubts import Doubts
 from services.domain.judging.judge import Judge
-from services.domain.judging.judgement import Outcome
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.late_entry import Identity, Missed, note_miss, note_unclassified
+from services.domain.judging.reads import ADDING
 from services.domain.time.zone import Instant
 from tests.unit import histories
 from tests.unit.cases import accepted, applied, at, completed, in_order, judge_of, milestone, outcome, promise, rated
@@ -21,14 +25,31 @@ PLAIN = (
 
 
 class EveryStep(Judge):
-    """The plain way: each promise judges each arrival of each case."""
+    """The plain way: each promise judges each arrival of each case, by all that was known."""
 
     def __init__(self, judge: Judge) -> None:
         super().__init__(judge.plan, judge.law.calendar)
         self._index.leaves_out = lambda cases: True  # type: ignore[method-assign]  # no case is without doubt
 
-    def _doubts(self, *_: object) -> None:
-        return None
+    def before(
+        self, facts: Sequence[Fact], cases: Sequence[Case], doubts: Doubts | None = None
+    ) -> tuple[Missed, dict[Identity, Instant]]:
+        missed: Missed = {}
+        awaited: dict[Identity, Instant] = {}
+        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
+        for step in steps(self.as_it_counts(facts), breaks=self.version_changes):
+            cycles = self.cases(step.known())
+            known: list[Judgement] = []
+            for case in cycles:
+                case.confirmed = confirmed.get(case.cycle, case.confirmed)
+                self._by_promises(case, step.until, known)
+            for judgement in known:
+                note_miss(missed, judgement, step)
+                if judgement.outcome is Outcome.AWAITING:
+                    awaited[judgement.kpi, judgement.cycle] = step.until
+            for judgement in self._unclassified.missed(cycles, step.until):
+                note_unclassified(missed, judgement, step)
+        return missed, awaited
 
 
 class Counting(Judge):
@@ -50,12 +71,22 @@ def known(facts: list[Fact], now: Instant) -> list[Fact]:
 
 
 def answers(judge: Judge, facts: list[Fact], now: Instant) -> tuple[object, ...]:
+    """In which order late entries follow that are no promise's cases any more says nothing."""
     opinion = judge.judge(known(facts, now), now)
-    return opinion.judgements, opinion.next_at, sorted(opinion.reversed)
+    return sorted(opinion.judgements, key=repr), opinion.next_at, sorted(opinion.reversed)
 
 
 @given(histories.events(st.sampled_from(PLAIN)).map(histories.settled), st.integers(histories.BEGIN, histories.END))
 def test_of_a_plain_case_the_answer_is_that_of_every_step(facts: list[Fact], now: Instant) -> None:
+    for moment in (now, histories.END):
+        assert answers(IN_DOUBT, facts, moment) == answers(EVERYWHERE, facts, moment)
+
+
+@given(
+    histories.events(st.sampled_from([FactType(code) for code in sorted(ADDING)])).map(histories.settled),
+    st.integers(histories.BEGIN, histories.END),
+)
+def test_of_a_case_to_which_arrivals_only_add_the_answer_is_that_of_every_step(facts: list[Fact], now: Instant) -> None:
     for moment in (now, histories.END):
         assert answers(IN_DOUBT, facts, moment) == answers(EVERYWHERE, facts, moment)
 
@@ -82,7 +113,17 @@ def test_a_step_before_the_limit_is_not_judged_again() -> None:
     judge = Counting(judge_of(promise()).plan, IN_DOUBT.law.calendar)
     (judgement,) = (each for each in judge.judge(facts, at("2021-10-30")).judgements if each.kpi == "P")
     assert judgement.outcome is Outcome.MET
-    assert judge.judged == 2  # with all that is known, and from the completion to the rating
+    assert judge.judged == 1  # with all that is known: no promise reads the steps and the rating
+
+
+def test_only_what_a_promise_reads_ends_a_step() -> None:
+    """Limit: the end of 2021-09-23. Only the completion ends a step that is judged."""
+    late = [milestone(f"2021-09-{day}T09:00", "m") for day in (24, 25, 26, 27)]
+    done = completed("2021-09-21T09:00", received="2021-09-29T09:00")
+    judge = Counting(judge_of(promise()).plan, IN_DOUBT.law.calendar)
+    judged = judge.judge(in_order([accepted("2021-09-16T08:00"), *late, done]), at("2021-10-30")).judgements
+    assert [each.outcome for each in judged if each.kpi == "P"] == [Outcome.LATE_ENTRY]
+    assert judge.judged == 2
 
 
 def test_an_application_after_the_acceptance_moves_no_start_to_later_unseen() -> None:

@@ -428,17 +428,7 @@ def _describe(case: Case, fact: Fact) -> None:
     data = fact.data
     first = fact is case.accepted or (case.accepted is None and not case.service_item)
     if first:
-        if case.service_item and any(data.get(name, getattr(case, name)) != getattr(case, name) for name in _DESCRIBED):
-            case.only_simple_facts = False  # it may have been another promise's until now, or had another limit
-        case.service_item = data.get("service_item", case.service_item)
-        case.unit = data.get("unit", case.unit)
-        applicant = data.get("applicant")
-        if applicant is not None:
-            case.applicant = applicant
-        case.parent = data.get("parent", case.parent)
-        case.due_at = data.get("due_at", case.due_at)
-        case.committed_limit = data.get("committed_limit", case.committed_limit)
-        case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
+        _take_description(case, data)
     attributes = data.get("attributes")
     if attributes:
         if first:
@@ -451,12 +441,33 @@ def _describe(case: Case, fact: Fact) -> None:
         case.channels.add(channel)
 
 
+def _take_description(case: Case, data: Mapping[str, Any]) -> None:
+    if case.service_item and case.only_simple_facts and _is_described_otherwise(case, data):
+        case.only_simple_facts = False  # it may have been another promise's until now, or had another limit
+    case.service_item = data.get("service_item", case.service_item)
+    case.unit = data.get("unit", case.unit)
+    applicant = data.get("applicant")
+    if applicant is not None:
+        case.applicant = applicant
+    case.parent = data.get("parent", case.parent)
+    case.due_at = data.get("due_at", case.due_at)
+    case.committed_limit = data.get("committed_limit", case.committed_limit)
+    case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
+
+
+def _is_described_otherwise(case: Case, data: Mapping[str, Any]) -> bool:
+    return any(name in data and data[name] != getattr(case, name) for name in _DESCRIBED)
+
+
 def _update_attributes(case: Case, attributes: Mapping[str, Any]) -> None:
     """The last value of each attribute holds. A changed value may have turned a miss into something else, or moved the
     case into another population: the case has not only simple facts any more."""
     held = case.attributes
-    if case.only_simple_facts and held and any(held.get(name, value) != value for name, value in attributes.items()):
-        case.only_simple_facts = False
+    if case.only_simple_facts and held:
+        for name, value in attributes.items():
+            if held.get(name, value) != value:
+                case.only_simple_facts = False
+                break
     held.update(attributes)
 
 

@@ -14,7 +14,7 @@ from services.domain.history.corrections import corrected
 from services.domain.history.decisions import as_recorded
 from services.domain.history.fact_set import is_case
 from services.domain.history.fold import Fold
-from services.domain.history.known_at import known_at, known_of, next_known, steps
+from services.domain.history.known_at import Step, by_arrival, known_at, known_of, next_known, steps
 from services.domain.history.registers import entry_of, fulfilments_of, reports_of
 from services.domain.intake.facts import CASE_TYPES, Fact, FactType
 from services.domain.judging.all_kinds import judge_of
@@ -26,6 +26,7 @@ from services.domain.judging.late_entry import Identity, Missed, apply_late_entr
 from services.domain.judging.late_reports import first_known_signals, late_report_signals
 from services.domain.judging.promise_index import PromiseIndex
 from services.domain.judging.quarantine import Quarantine
+from services.domain.judging.reads import last_arrival, only_adds
 from services.domain.judging.reasons import Reasons
 from services.domain.judging.slips import Slips
 from services.domain.judging.unclassified import Unclassified
@@ -52,7 +53,8 @@ class Opinion(NamedTuple):
 
 
 class CaseView(NamedTuple):
-    """A case as it was known at one moment, and what every promise says of it, as if that had always been known."""
+    """A case as it was known at one moment, and what the promises that a single case can miss say of it, as if that had
+    always been known."""
 
     cycles: list[Case]
     judgements: list[Judgement]
@@ -204,7 +206,7 @@ class Judge:
         if entry is None:
             return
         day = self.law.zone.day(now)
-        for of_entry in self._index.of_entries:
+        for of_entry in self._index.of_collection.get(entry.collection, ()):
             key = of_entry.promise.key
             if len(self.versions[key]) == 1 or self.in_force(key, day) is of_entry:
                 of_entry.judge_entry(entry, now, found)
@@ -247,7 +249,12 @@ class Judge:
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         """A case as it is known, and what is said of it; None, where a `SafeJudge` asks: it cannot be read."""
         cycles = self.cases(facts)
-        return CaseView(cycles, self.judge_cases(cycles, now), self.law.units)
+        found: list[Judgement] = []
+        for case in cycles:
+            for kind in self._index.in_question(case.service_item, None).kinds:
+                kind.judge(case, now, found)
+            self._unclassified.judge(case, now, found)
+        return CaseView(cycles, found, self.law.units)
 
     def _cases(self, facts: Sequence[Fact], now: Instant) -> Opinion:
         cases = self.cases(facts)
@@ -272,10 +279,9 @@ class Judge:
     ) -> Doubts | None:
         """The promises that a plain case may have missed; None where any may have been missed at any arrival."""
         case = cases[-1]
-        is_plain = len(cases) == 1 and case.only_simple_facts and not self._index.leaves_out(cases)
-        if not is_plain or not self._unclassified.is_classified(case):
+        if len(cases) > 1 or not case.only_simple_facts or not self._is_always_classified(cases, facts):
             return None
-        return None if self._unclassified.classified_later(cases, facts) else doubts_of(found, case, now)
+        return doubts_of(found, case, now)
 
     def before(
         self, facts: Sequence[Fact], cases: Sequence[Case], doubts: Doubts | None = None
@@ -284,39 +290,65 @@ class Judge:
         just before something arrived. `cases`: by all of the facts; what is confirmed in them was never in doubt.
         `doubts`: which steps and promises can have a miss, where not every one can."""
         if doubts is not None:
-            return self._before_in_doubt(facts, doubts)
-        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
+            return self._before_by_what_is_read(facts, cases[-1], doubts)
+        facts = self.as_it_counts(facts)
+        if self._is_read_in_part(facts, cases):
+            return self._before_by_what_is_read(facts, cases[-1])
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
-        for step in steps(self.as_it_counts(facts), breaks=self.version_changes):
+        confirmed = {case.cycle: case.confirmed for case in cases if case.confirmed}
+        for step in steps(facts, breaks=self.version_changes):
             cycles = self.cases(step.known())
             known: list[Judgement] = []
             for case in cycles:
                 case.confirmed = confirmed.get(case.cycle, case.confirmed)
-                self._by_promises(case, step.until, known)
-            for judgement in known:
-                note_miss(missed, judgement, step)
-                if judgement.outcome is Outcome.AWAITING:
-                    awaited[judgement.kpi, judgement.cycle] = step.until
+                for kind in self._index.in_question(case.service_item, None).kinds:
+                    kind.judge(case, step.until, known)
+            _note(known, step, missed, awaited)
             for judgement in self._unclassified.missed(cycles, step.until):
                 note_unclassified(missed, judgement, step)
         return missed, awaited
 
-    def _before_in_doubt(self, facts: Sequence[Fact], doubts: Doubts) -> tuple[Missed, dict[Identity, Instant]]:
-        """The same, of a case that had one cycle and all its fields at each arrival, and without decisions."""
+    def _is_read_in_part(self, facts: Sequence[Fact], cases: Sequence[Case]) -> bool:
+        """Whether what a promise does not read changes nothing that it says, at any arrival."""
+        return bool(cases) and only_adds(facts) and self._is_always_classified(cases, facts)
+
+    def _before_by_what_is_read(
+        self, facts: Sequence[Fact], case: Case, doubts: Doubts | None = None
+    ) -> tuple[Missed, dict[Identity, Instant]]:
+        """The same, of a case without decisions, that is and was of one cycle and one service item: a promise is judged
+        only where something that it reads ends a step."""
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
-        kinds = [kind for kpi in doubts.kpis for kind in self._index.by_key.get(kpi, ())]
-        for step in steps(facts, breaks=self.version_changes, since=doubts.since):
+        asked = self._index.in_question(case.service_item, None if doubts is None else doubts.kpis)
+        is_divided = self._is_divided(facts)
+        read = facts if is_divided else asked.read(facts, timed_nodes=case.timed_nodes)
+        arrivals = dict(by_arrival(read))
+        since = 0 if doubts is None else doubts.since
+        for step in steps(read, breaks=self.version_changes, since=since):
+            kinds = asked.kinds if is_divided else asked.asked(arrivals[step.ended_by])
+            if not kinds and doubts is not None:
+                continue
+            (then,) = self.cases(step.known())
+            then.arrived = last_arrival(facts, step.until)
             known: list[Judgement] = []
-            for case in self.cases(step.known()):
-                for kind in kinds:
-                    kind.judge(case, step.until, known)
-            for judgement in known:
-                note_miss(missed, judgement, step)
-                if judgement.outcome is Outcome.AWAITING:
-                    awaited[judgement.kpi, judgement.cycle] = step.until
+            for kind in kinds:
+                kind.judge(then, step.until, known)
+            _note(known, step, missed, awaited)
+            if doubts is None:
+                for judgement in self._unclassified.missed((then,), step.until):
+                    note_unclassified(missed, judgement, step)
         return missed, awaited
+
+    def _is_divided(self, facts: Sequence[Fact]) -> bool:
+        """Whether other rules came into force between the arrivals: then time alone may take back a miss."""
+        arrivals = [fact.received for fact in facts]
+        return any(min(arrivals) < at <= max(arrivals) for at in self.version_changes)
+
+    def _is_always_classified(self, cases: Sequence[Case], facts: Sequence[Fact]) -> bool:
+        """Whether it was known from the first arrival on of each promise whether it is about the case."""
+        is_classified = self._unclassified.is_classified(cases[-1]) and not self._index.leaves_out(cases)
+        return is_classified and not self._unclassified.classified_later(cases, facts)
 
     def undecided(
         self, missed: Missed, cases: Sequence[Case], facts: Sequence[Fact], now: Instant
@@ -339,12 +371,12 @@ class Judge:
         cases = self.cases(facts) if facts else []
         found: list[Judgement] = []
         for case in cases[cycle - 1 : cycle]:
-            self._by_promises(case, at, found)
-            for judgement in found:
-                if judgement.kpi == kpi:
-                    promise = self.kinds[kpi].promise
-                    assert isinstance(promise, CasePromise)
-                    return Standing.of(promise, case, judgement)
+            for kind in self._index.in_question(case.service_item, (kpi,)).kinds:
+                kind.judge(case, at, found)
+            for judgement in found[:1]:
+                promise = self.kinds[kpi].promise
+                assert isinstance(promise, CasePromise)
+                return Standing.of(promise, case, judgement)
         return None
 
     def as_it_counts(self, facts: Sequence[Fact]) -> Sequence[Fact]:
@@ -355,6 +387,14 @@ class Judge:
     def _late_day(self, kpi: str, until: Instant) -> int:
         """The tally's day of a case that left a promise's population after it was missed."""
         return self._index.day_of(kpi, self.law.zone.day(until))
+
+
+def _note(known: Sequence[Judgement], step: Step, missed: Missed, awaited: dict[Identity, Instant]) -> None:
+    """Note what was missed, and what was awaited, in a step."""
+    for judgement in known:
+        note_miss(missed, judgement, step)
+        if judgement.outcome is Outcome.AWAITING:
+            awaited[judgement.kpi, judgement.cycle] = step.until
 
 
 class _Screening(NamedTuple):

@@ -121,6 +121,8 @@ def _of_attribute(name: str, values: frozenset[Any], unset: Unset) -> Accepts:
 
     def has(case: Case) -> bool | None:
         value = _attribute(name, case, unset)
+        if type(value) is str:  # nearly all are texts
+            return value in values
         return None if value is None else _matches(value, values)
 
     return has

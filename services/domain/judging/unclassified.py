@@ -42,9 +42,7 @@ class Unclassified:
 
     def __init__(self, promises: Sequence[CasePromise], law: Law) -> None:
         self._signals = not law.plan.head.open
-        self._can_be_missed = frozenset(
-            each.key for each in promises if each.binds_each or (each.measured == "share" and each.target is not None)
-        )
+        self._can_be_missed = frozenset(each.key for each in promises if each.can_be_missed)
         """Keys of the promises that a single case can miss: no means, no trends."""
         self._alternatives: dict[str, list[list[_Promise]]] = {}
         """Service item → its promises, those together that select by the same fields."""

@@ -531,6 +531,11 @@ class CasePromise(Promise):
         return self.by_item
 
     @property
+    def can_be_missed(self) -> bool:
+        """Whether a single case can miss it: of a mean or a trend none can."""
+        return self.binds_each or (self.measured == "share" and self.target is not None)
+
+    @property
     def waits_for_more(self) -> bool:
         """Whether its clock stops at something else than the completion of the case."""
         return "completed" not in self.stop

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -98,6 +98,7 @@ class OpeningHours:
         # On either side weeks repeat: opening time from the Monday that begins one to each of its midnights.
         self._before = self._week(self._first - 7)
         self._after = self._week(self._last + 1)
+        self._spans_of = lru_cache(maxsize=4096)(self._spans)
 
     @cached_property
     def _opened(self) -> list[int]:
@@ -108,6 +109,9 @@ class OpeningHours:
 
     def spans(self, day: int) -> tuple[Span, ...]:
         """The opening spans of the local date, from early to late; none when closed."""
+        return self._spans_of(day)
+
+    def _spans(self, day: int) -> tuple[Span, ...]:
         return self._instants(day, self._minute_spans(day))
 
     def closes(self, day: int) -> Instant:
@@ -193,7 +197,7 @@ class OpeningHours:
 
     def _length(self, day: int) -> int:
         if day in self._zone.irregular_days:
-            return sum(closes - opens for opens, closes in self.spans(day))
+            return sum(closes - opens for opens, closes in self._spans(day))
         return _minutes(self._minute_spans(day)) * MINUTE_US
 
     def _week(self, first: int) -> list[int]:

@@ -126,7 +126,8 @@ def test_the_arrivals_of_a_case_ask_each_alternative_once() -> None:
     asked: Counter[tuple[str, int]] = Counter()
     judge = JUDGE.wrapped(lambda kind: cast(AnyKind, Counting(kind, asked)))
     line = reclassified("2021-09-27T09:00", attributes={"line": True})
-    judge.before(in_order([EMPTY, completed("2021-09-26T09:00"), line]), [])
+    facts = in_order([EMPTY, completed("2021-09-26T09:00"), line])
+    judge.before(facts, judge.cases(facts))
     assert set(asked.values()) == {2}  # as what it is, and as if it were selected
 
 
