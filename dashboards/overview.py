@@ -53,7 +53,7 @@ def _count(look: Look, onward: tables.Links) -> Figure:
 def _worst(page: Page) -> Panel:
     about = page.say(
         "离目标最远的十项承诺：先未达标，后有风险，各以最远的在前。口径：占比按低于目标的百分点计，其他按超出限值的比例计；“剩余允许数”是目标还允许的"
-        "超期或不符合的件数，负数为已超出的件数，均值等没有此数；“本月件数÷允许数”中的本月件数为本月超期或不符合的件数，目标不允许而已有的为“已超出”。"
+        "超期或不符合的件数，负数为已超出的件数，均值等没有此数；“本月÷允许”为本月超期或不符合的件数÷目标允许的件数，目标不允许而已有的为“已超出”。"
         f"{page.red_card}为该承诺在各单位未解除的牌数。",
         "The ten promises that are farthest from their target: the missed first, then those at risk. Computed: "
         "shares by the points that "

@@ -9,7 +9,7 @@ from services.domain.judging.quarantine import QUARANTINED
 from services.domain.plan.plan import Title
 
 MARKS: Mapping[str, Title] = {
-    "missed": Title(zh="未达标", en="misses"),
+    "missed": Title(zh="超期或不符合", en="misses"),
     "overdue": Title(zh="超期未办结", en="open overdue"),
     "awaiting": Title(zh="待报送", en="awaiting report"),
     "unmeasured": Title(zh="无法评价", en="unmeasured"),
