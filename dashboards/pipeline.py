@@ -225,7 +225,7 @@ def _quarantined(page: Page) -> Panel:
 
 def _waiting(page: Page) -> Panel:
     about = page.say(
-        "事件从到达Kafka到产生结果所需的时间，按真实时间。口径：近5分钟事件中，50%和99%不超过的秒数。黄红牌：判定并发出；"
+        "事件从到达Kafka到产生结果所需的时间，按实际时间。口径：近5分钟事件中，50%和99%不超过的秒数。黄红牌：判定并发出；"
         "数值：可供采集。",
         "How long an event waits for its effect, in real time, from its arrival in Kafka. Computed: within how many "
         "seconds 50 % and 99 % of the events of 5 minutes were judged with their cards sent, and could be scraped in "
