@@ -225,8 +225,8 @@ def _quarantined(page: Page) -> Panel:
 
 def _waiting(page: Page) -> Panel:
     about = page.say(
-        "事件从到达Kafka到产生结果所需的时间，按实际时间。口径：近5分钟事件中，50%和99%不超过的秒数。红黄牌：判定并发出；"
-        "数值：可供采集。",
+        f"事件从到达系统到产生结果所需的时间，按实际时间。口径：近5分钟事件中，50%和99%不超过的秒数。{page.yellow_card}、"
+        f"{page.red_card}：判定并发出；完成值：可供采集。",
         "How long an event waits for its effect, in real time, from its arrival in Kafka. Computed: within how many "
         "seconds 50 % and 99 % of the events of 5 minutes were judged with their cards sent, and could be scraped in "
         "the values.",
@@ -234,7 +234,7 @@ def _waiting(page: Page) -> Panel:
     frame = Frame(
         page.say("事件处理用时（秒）", "From event to effect (seconds)"), Place(12, 8), about, live_only(page)
     )
-    card, value = page.say("红黄牌", "card"), page.say("数值", "value")
+    card, value = page.say(f"{page.yellow_card}、{page.red_card}", "card"), page.say("完成值", "value")
     lines = [
         Figure(f"{name} p{round(share * 100)}", _within(metric, share), "number", dashed=share < 0.9)
         for name, metric in ((card, metrics.EVENT_TO_CARD), (value, metrics.EVENT_TO_VALUE))
