@@ -785,8 +785,8 @@ def test_a_share_above_its_limit_never_reads_as_the_limit_nor_as_all(
                         "exp_labels": {"source": source, "severity": "review", **OPERATIONS},
                         "exp_annotations": {
                             "summary_zh": f"两江水务数据源近30天办结的办件中，{said}%疑似先办后录",
-                            "summary_en": f"the source Liangjiang Water entered {said} % of the cases completed in 30 days"
-                            " within minutes, long after the fact",
+                            "summary_en": f"the source Liangjiang Water entered {said} % of the cases completed in 30"
+                            " days within minutes, long after the fact",
                             "unit_zh": "运行中心",
                             "unit_en": "operations centre",
                             "action_zh": SEVERITY_NAMES["review"].zh,
