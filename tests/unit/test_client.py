@@ -243,6 +243,7 @@ def test_while_another_process_sends_the_events_wait(made: Made, tmp_path: Path)
     assert client.flush() == Delivered(1, 0)
 
 
+@pytest.mark.slow
 def test_while_the_gateway_is_away_for_one_sender_another_takes_its_turn(made: Made) -> None:
     away = made(to=f"http://127.0.0.1:{free_ports(1)[0]}", patience=60)
     other = made(patience=10)

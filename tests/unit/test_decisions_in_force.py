@@ -416,6 +416,7 @@ def outcome_of(status: int, body: bytes, url: str, keys: Any) -> str:
     return centre.kinds()[-1]
 
 
+@pytest.mark.slow
 def test_only_what_admission_says_of_the_event_is_a_refusal(answering: str, tmp_path: Any) -> None:
     keys = tmp_path / "keys.json"
     write_keys(keys, {"/operations": "kw_" + "a" * 43})

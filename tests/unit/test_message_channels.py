@@ -368,6 +368,7 @@ def test_a_mail_server_without_tls_gets_no_mail(doubles: Doubles) -> None:
     assert "TLS" in outcome.reason
 
 
+@pytest.mark.slow
 def test_a_mail_server_may_look_for_viruses_before_it_confirms(
     doubles: Doubles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("name", ["unit", "operations", "admin"])
+@pytest.mark.slow
 def test_a_page_has_the_marks_of_its_language(desk: Desk, name: str, language: Any) -> None:
     viewer = VIEWERS[name]
     assert viewer is not None
