@@ -1,6 +1,6 @@
 """Open cards by time left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Final, Literal
 
 from fastapi import Query, Response
@@ -11,7 +11,7 @@ from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, reading_page
-from services.desk.pages.sheet import MOST_ROWS, sheet_answer
+from services.desk.pages.sheet import lines_of_pages, sheet_answer
 from services.desk.reading.card_lists import CardLine, CardWish, Page
 from services.desk.routes import LISTED, Pages
 from services.domain.intake.facts import KEY_SEPARATOR
@@ -76,14 +76,11 @@ def _page(ask: Asked, query: CardQuery, after: str) -> Page[CardLine]:
 
 
 def _every_card(ask: Asked, query: CardQuery) -> Iterator[CardLine]:
-    """Page after page, as many as a file may have."""
-    after, found = "", 0
-    while found <= MOST_ROWS:
+    def lines(after: str) -> tuple[Sequence[CardLine], str | None]:
         page = _page(ask, query, after)
-        yield from page.lines
-        found, after = found + len(page.lines), page.next
-        if not after:
-            return
+        return page.lines, page.next
+
+    return lines_of_pages(lines)
 
 
 def _row(line: CardLine, of: SaidOf) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """Cases: the search, and the account of one, day by day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Final, Literal
 
@@ -17,7 +17,7 @@ from services.desk.pages import reading_words as w
 from services.desk.pages.acts import acts_of_case
 from services.desk.pages.case_text import CaseText
 from services.desk.pages.said_of import SaidOf, reading_page
-from services.desk.pages.sheet import MOST_ROWS, sheet_answer
+from services.desk.pages.sheet import SHEET_PAGE, lines_of_pages, sheet_answer
 from services.desk.reading.case_seen import key_of_token
 from services.desk.refusal import NotFound, Refusal
 from services.desk.routes import LISTED, Pages
@@ -27,7 +27,6 @@ from services.domain.results.published import Level
 
 PAGES: Final = Pages()
 _PAGE: Final = 50
-_SHEET_PAGE: Final = 1_000
 
 
 class CaseQuery(BaseModel):
@@ -111,13 +110,11 @@ def _day(written: str) -> date | None:
 
 
 def _every_case(ask: Asked, wanted: CaseFilter) -> Iterator[ListedCase]:
-    after, found = None, 0
-    while found <= MOST_ROWS:
-        page = ask.desk.reading.cases(ask.known, wanted, after, _SHEET_PAGE)
-        yield from page.cases
-        found, after = found + len(page.cases), page.next
-        if after is None:
-            return
+    def lines(after: str) -> tuple[Sequence[ListedCase], str | None]:
+        page = ask.desk.reading.cases(ask.known, wanted, after or None, SHEET_PAGE)
+        return page.cases, page.next
+
+    return lines_of_pages(lines)
 
 
 def _row(listed: ListedCase, of: SaidOf) -> tuple[object, ...]:

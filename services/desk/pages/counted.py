@@ -1,6 +1,6 @@
 """The cases behind a number that stands beside a figure: overdue, unmeasured, late entries, …; and behind a signal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Final, Literal
 
 from fastapi import Query, Response
@@ -16,7 +16,7 @@ from services.desk.accounts.logbook import Entry
 from services.desk.asking import Ask, Asked
 from services.desk.pages import reading_words as w
 from services.desk.pages.said_of import SaidOf, reading_page
-from services.desk.pages.sheet import MOST_ROWS, sheet_answer
+from services.desk.pages.sheet import SHEET_PAGE, lines_of_pages, sheet_answer
 from services.desk.refusal import Refusal
 from services.desk.routes import LISTED, Pages
 from services.desk.words import WRONG_FORM_REMEDY
@@ -28,7 +28,6 @@ from services.domain.results.cards import WHOLE
 PAGES: Final = Pages()
 _NAMES: Final = {**MARKS, **SIGNALS}
 _PAGE: Final = 50
-_SHEET_PAGE: Final = 1_000
 
 
 class CountedQuery(BaseModel):
@@ -131,11 +130,8 @@ def _owner(each: MarkedCase) -> str:
 
 
 def _every(ask: Asked, wanted: MarkFilter) -> Iterator[MarkedCase]:
-    """Page after page, as many as a file may have."""
-    after, found = None, 0
-    while found <= MOST_ROWS:
-        page = ask.desk.reading.cases_counted(ask.known, wanted, after, _SHEET_PAGE)
-        yield from page.marks
-        found, after = found + len(page.marks), page.next
-        if after is None:
-            return
+    def lines(after: str) -> tuple[Sequence[MarkedCase], str | None]:
+        page = ask.desk.reading.cases_counted(ask.known, wanted, after or None, SHEET_PAGE)
+        return page.marks, page.next
+
+    return lines_of_pages(lines)

@@ -3,8 +3,8 @@ file takes it for a formula.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from fastapi import Response
@@ -19,11 +19,26 @@ from services.domain.plan.plan import Title
 
 MOST_ROWS: Final = 10_000
 """In one file. A list that is longer says so in its last line."""
+SHEET_PAGE: Final = 1_000
+"""Lines that are read at once for a file."""
 _CUT: Final = f"仅导出前{MOST_ROWS}行，请缩小查询范围"
 _MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _WIDEST: Final = 60
 _TEXT: Final = "@"
 """The number format of a text."""
+
+
+_Line = TypeVar("_Line")
+
+
+def lines_of_pages(page: Callable[[str], tuple[Sequence[_Line], str | None]]) -> Iterator[_Line]:
+    """The lines of page after page. The next one is read when its first line is asked for: a file takes no more than it
+    may have. `page`: the lines behind a cursor (empty: the first ones) and the cursor of the next page, if any."""
+    after: str | None = ""
+    while after is not None:
+        lines, following = page(after)
+        yield from lines
+        after = following or None
 
 
 def sheet_answer(title: Title, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:

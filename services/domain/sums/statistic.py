@@ -77,7 +77,7 @@ def written(number: Fraction | Decimal | int | None) -> str:
         return str(number)
     if isinstance(number, Fraction):
         # the quotient is rounded exactly once: integers, not a rounded decimal, decide ties
-        millionths = _half_even(number.numerator * 10**6, number.denominator)
+        millionths = half_even(number.numerator * 10**6, number.denominator)
         if -_PLAIN < millionths < _PLAIN:
             return _of_millionths(millionths)
         number = Decimal(millionths).scaleb(-6, EXACT)
@@ -89,8 +89,9 @@ _PLAIN = 10**40
 """Below it `EXACT` has digits for every number of millionths."""
 
 
-def _half_even(numerator: int, denominator: int) -> int:
-    """The quotient as a whole number, of two that are equally near the even one."""
+def half_even(numerator: int, denominator: int) -> int:
+    """The quotient as a whole number, of two that are equally near the even one: as `round` says of a fraction, at a
+    part of the cost. `denominator` is positive."""
     quotient, rest = divmod(numerator, denominator)
     return quotient + (2 * rest > denominator or (2 * rest == denominator and quotient % 2))
 

@@ -16,7 +16,7 @@ from services.domain.judging.selection import compile_population
 from services.domain.judging.unpublished import MARK
 from services.domain.plan.kinds.mean_reduction import MeanReductionPromise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Statistic
+from services.domain.sums.statistic import Statistic, half_even
 from services.domain.sums.tally import NOW, Tally, TallyField, total
 from services.domain.time.limits import Limit, LimitUnit
 from services.domain.time.zone import Instant
@@ -76,7 +76,7 @@ class MeanReductionJudge:
         whole = limit.amount * clock.measure.scale
         cells = (
             (TallyField.N, 1),
-            (TallyField.TOTAL, _rounded((whole - net) * _PICO, whole)),
+            (TallyField.TOTAL, half_even((whole - net) * _PICO, whole)),
             (TallyField.GROSS, gross),
             (TallyField.BASE, whole),
             (TallyField.ACTUAL, net),
@@ -97,11 +97,11 @@ class MeanReductionJudge:
         next_at = None
         if stands_since is not None:
             age = clock.gross(case, start, stands_since) - clock.stood_still(case, start, stands_since, pauses)
-            reduction = _rounded((whole - age) * _PICO, whole)
+            reduction = half_even((whole - age) * _PICO, whole)
             next_at = earliest(now, pauses[-1][1])
         else:
             still = clock.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
-            age, reduction = -still, _rounded(still * _PICO, whole)
+            age, reduction = -still, half_even(still * _PICO, whole)
             bin = _Running(self._law.zone.day(start), limit.amount, _DAYS.index(limit.unit)).bin
         cells = (
             (TallyField.OPEN, 1),
@@ -123,7 +123,7 @@ class MeanReductionJudge:
             else:
                 age = day - running.start_day
             both.cells[TallyField.ACTUAL] += count * age
-            both.cells[TallyField.TOTAL] += count * _rounded((running.amount - age) * _PICO, running.amount)
+            both.cells[TallyField.TOTAL] += count * half_even((running.amount - age) * _PICO, running.amount)
         return both
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
@@ -151,13 +151,6 @@ class MeanReductionJudge:
             return 1 - Fraction(every[TallyField.ACTUAL], every[TallyField.BASE])
         means = (Fraction(tally.cells[TallyField.TOTAL], tally.cells[TallyField.N] * _PICO) for tally in items)
         return sum(means, Fraction()) / len(items)
-
-
-def _rounded(amount: int, of: int) -> int:
-    """amount ÷ of, as `round` rounds a fraction: to the even number where it lies between two."""
-    quotient, left = divmod(amount, of)
-    twice = 2 * left
-    return quotient + (twice > of or (twice == of and quotient % 2 == 1))
 
 
 _DAYS = (LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS)
